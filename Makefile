@@ -130,6 +130,10 @@ mutants: ## check that the simulator finds each deliberate mistake in the protoc
 model: ## check the model of the boundary between batch and speed; needs spin and gcc
 	@$(GO) run ./shared/simulation/model/check
 
+.PHONY: page
+page: ## test the page in a real browser, and keep pictures in build/page; needs chromium
+	$(GO) test -count=1 -tags browser -timeout 9m -v ./localstack/browser
+
 .PHONY: local e2e emulator emulator-probe localstack
 NATIVE = $$($(GO) env GOARCH)
 

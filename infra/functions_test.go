@@ -222,7 +222,7 @@ func TestPermissions(t *testing.T) {
 	const arn = "!Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/"
 	wanted := map[string]string{
 		"IngestPermission": "*/POST/v1/events", "QueryPermission": "*/GET/v1/views*", "HealthPermission": "*/GET/health",
-		"OpenapiPermission": "*/GET/openapi.json",
+		"OpenapiPermission": "*/GET/openapi.json", "PagePermission": "*/GET/", "PageFilePermission": "*/GET/page/*",
 		"AdminPermission":   "*/*/v1/admin/*", "AuthorizerPermission": "authorizers/${KeyAuthorizer}",
 	}
 	sources := map[string][]string{} // of what the gateway may call, by function

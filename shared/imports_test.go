@@ -151,6 +151,7 @@ func rules() map[string]rule {
 		"shared/accept":      {},
 		"shared/api":         {[]string{"shared/access"}, nil},
 		"shared/api/openapi": {[]string{"shared/api"}, nil},
+		"shared/page":        {}, // files for browsers
 		"shared/api/openapi/contract": {[]string{"shared/api", "shared/api/openapi"},
 			[]string{"github.com/santhosh-tekuri/jsonschema", events}},
 
@@ -208,7 +209,7 @@ func rules() map[string]rule {
 		"functions/audit/handler": {
 			append(slices.Clone(inner), "shared/audit", "shared/watch", "shared/metrics"), []string{events},
 		},
-		"functions/query/handler":     reading("shared/serving"),
+		"functions/query/handler":     reading("shared/serving", "shared/page"),
 		"functions/republish/handler": handler("shared/ingest"),
 		"functions/admin/handler":     reading("shared/operations", "shared/serving"),
 
@@ -267,6 +268,7 @@ func rules() map[string]rule {
 		},
 		"localstack/local":             {[]string{"localstack/stack"}, nil},
 		"localstack/e2e":               {}, // the end-to-end story
+		"localstack/browser":           {}, // tests of the page
 		"localstack/wire":              {},
 		"localstack/wire/counts":       {}, // tests of what things cost
 		"localstack/wire/wiretest":     {[]string{"localstack/wire"}, nil},

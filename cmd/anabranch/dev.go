@@ -220,7 +220,9 @@ func (c *DevCmd) announce(w *world, address net.Addr, definitions []view.Definit
 	}
 	fmt.Fprintf(
 		w.stderr,
-		"anabranch dev listens on http://%s\n  views    %s\n  archive  %s\n  slot %s, sealed after %s, batch every %s\n",
+		"anabranch dev listens on http://%s\n  page     open http://%s/ in a browser\n"+
+			"  views    %s\n  archive  %s\n  slot %s, sealed after %s, batch every %s\n",
+		address,
 		address,
 		strings.Join(names, ", "),
 		c.Dir,

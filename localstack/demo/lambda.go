@@ -47,7 +47,12 @@ func lambda(ctx context.Context, command, dir string) error {
 	for _, v := range verified {
 		fmt.Printf("  %-17s %5d keys %6d windows %6d values: all equal, all exact\n", v.View, v.Keys, v.Windows, v.Values)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	say("5. To see it, start a server with \"make dev\" and open http://127.0.0.1:8080/ in a browser. Then send the events:")
+	fmt.Printf("\n  %s send %s\n", command, events)
+	return nil
 }
 
 func complete(a sample.Answer) bool { return a.Requests() == sample.Events }

@@ -33,6 +33,9 @@ const (
 
 	Health  Key = "GET /health"
 	OpenAPI Key = "GET /openapi.json"
+
+	Page     Key = "GET /"            // the page that shows views in a browser
+	PageFile Key = "GET /page/{file}" // a script, style sheet or picture of the page
 )
 
 // Method returns the HTTP method, for example "GET".
@@ -92,6 +95,8 @@ func Routes() []Route {
 		{OperateView, access.Admin, Admin},
 		{Health, access.Anyone, Query},
 		{OpenAPI, access.Anyone, Query},
+		{Page, access.Anyone, Query},
+		{PageFile, access.Anyone, Query},
 	}
 }
 

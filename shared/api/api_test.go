@@ -50,7 +50,8 @@ func TestParameters(t *testing.T) {
 
 func TestNoRoute(t *testing.T) {
 	want := "no such route; the routes are POST /v1/events, GET /v1/views, GET /v1/views/{view}, GET " +
-		"/v1/views/{view}/query, GET /v1/views/{view}/keys, GET /health, GET /openapi.json"
+		"/v1/views/{view}/query, GET /v1/views/{view}/keys, GET /health, GET /openapi.json, " +
+		"GET /, GET /page/{file}"
 	if got := api.NoRoute(api.Of(api.Ingest, api.Query)); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -18,10 +18,11 @@ const nobody = "anabranch-smoke-no-view"
 // locked returns the routes that need a key.
 func locked() []api.Route { return slices.DeleteFunc(api.Routes(), api.Route.IsOpen) }
 
-// knockOpen checks that the routes that need no key answer without one. They have no parameters.
+// knockOpen checks that the routes that need no key answer without one. It leaves out routes with parameters, since a
+// server of another release may lack the file that this one would name.
 func knockOpen(ctx context.Context, c *client.Client) error {
 	for _, route := range api.Routes() {
-		if !route.IsOpen() {
+		if !route.IsOpen() || len(route.Key.Parameters()) > 0 {
 			continue
 		}
 		if err := c.Knock(ctx, route.Key.Method(), route.Key.Pattern()); err != nil {

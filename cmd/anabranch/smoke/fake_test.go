@@ -97,6 +97,7 @@ func (f *fake) serve(t testing.TB) string {
 		},
 	}
 	handlers[api.OpenAPI] = func(http.ResponseWriter, *http.Request) {}
+	handlers[api.Page] = handlers[api.OpenAPI]
 	for _, r := range api.Routes() {
 		route, open, handle := string(r.Key), r.IsOpen(), handlers[r.Key]
 		if handle == nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/respond"
 	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/page"
 	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
@@ -62,6 +63,10 @@ func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest, t
 		return to.JSON(http.StatusOK, healthy)
 	case api.OpenAPI:
 		return document(to, r.Headers["if-none-match"])
+	case api.Page:
+		return pageFile(to, page.Index, r.Headers["if-none-match"])
+	case api.PageFile:
+		return pageFile(to, r.PathParameters["file"], r.Headers["if-none-match"])
 	}
 	return response{}, errNoRoute
 }
@@ -197,7 +202,7 @@ func (h *Handler) fail(ctx context.Context, to respond.To, err error) (response,
 		large     *respond.TooLarge
 	)
 	switch {
-	case errors.Is(err, errNoRoute):
+	case errors.Is(err, errNoRoute), errors.Is(err, errNoFile):
 		problem.Status, problem.Code = http.StatusNotFound, "no_such_route"
 	case errors.Is(err, serving.ErrUnknownView):
 		problem.Status, problem.Code = http.StatusNotFound, "unknown_view"

@@ -471,7 +471,8 @@ func TestErrors(t *testing.T) {
 		response := newFixture(t).call(t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.RouteKey = "$default" })
 		want := notFound(
 			"no_such_route", "no such route; the routes are GET /v1/views, GET /v1/views/{view}, "+
-				"GET /v1/views/{view}/query, GET /v1/views/{view}/keys, GET /health, GET /openapi.json",
+				"GET /v1/views/{view}/query, GET /v1/views/{view}/keys, GET /health, GET /openapi.json, "+
+				"GET /, GET /page/{file}",
 		)
 		if diff := cmp.Diff(want, responseText(response)); diff != "" {
 			t.Error("response (-want +got):", diff)

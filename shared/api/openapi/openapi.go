@@ -38,12 +38,17 @@ func Document() ([]byte, error) {
 	var routes []described
 	for _, r := range api.Routes() {
 		o, ok := operations()[r.Key]
+		if Elsewhere(r.Key) != "" {
+			continue
+		}
 		if !ok {
 			return nil, fmt.Errorf("route %s is not described in shared/api/openapi", r.Key)
 		}
 		routes = append(routes, described{r, o})
 	}
-	t, err := template.New("document").Funcs(template.FuncMap{"text": text, "lower": strings.ToLower}).Parse(document)
+	t, err := template.New("document").Funcs(template.FuncMap{
+		"text": text, "lower": strings.ToLower, "elsewhere": allElsewhere,
+	}).Parse(document)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +57,27 @@ func Document() ([]byte, error) {
 		return nil, err
 	}
 	return []byte(b.String() + components), nil
+}
+
+// elsewhere names the routes that this document leaves out, each with the place that describes it.
+var elsewhere = map[api.Key]string{
+	api.Page:     "docs/page.md",
+	api.PageFile: "docs/page.md",
+}
+
+// Elsewhere returns the document that describes a route in place of this one: "docs/page.md". It is "" for a route that
+// this document describes.
+func Elsewhere(key api.Key) string { return elsewhere[key] }
+
+// allElsewhere lists the routes of elsewhere in one sentence, in the order of the table.
+func allElsewhere() string {
+	var all []string
+	for _, r := range api.Routes() {
+		if page := Elsewhere(r.Key); page != "" {
+			all = append(all, fmt.Sprintf("`%s` (%s)", r.Key, page))
+		}
+	}
+	return "Other documents describe " + strings.Join(all, ", ") + "."
 }
 
 // described is a route with its description.

@@ -1,0 +1,150 @@
+// The page: one state in the address, one loop that asks, and what it draws. See docs/page.md.
+import { forget, get, key, Problem } from './api.js';
+import { byId, foreign, h, replace } from './dom.js';
+import { freshness } from './notes.js';
+import { read, write } from './state.js';
+import { allowed, showStatus } from './status.js';
+import { ViewPage } from './view.js';
+
+const VIEWS_EVERY = 5000; // milliseconds between two looks at the list of views
+
+const page = { state: read(), views: [], admin: false, viewPage: null, shown: '' };
+
+// go changes the state, and with it the address; then the page shows it.
+function go(changes) {
+  page.state = { ...page.state, ...changes };
+  const address = write(page.state);
+  if (address !== (location.hash || '#')) history.pushState(null, '', address);
+  show();
+}
+
+function linkToView(name) {
+  return write({ ...read('#'), view: name, tz: page.state.tz, live: page.state.live });
+}
+
+function showTabs() {
+  const tabs = [['views', 'Views'], ...(page.admin ? [['status', 'Status']] : [])];
+  replace(byId('tabs'), tabs.map(([tab, name]) => h('a', {
+    href: write({ ...page.state, tab }), 'aria-current': page.state.tab === tab ? 'page' : null,
+  }, name)));
+}
+
+function showViews() {
+  const focused = document.activeElement?.dataset?.view;
+  replace(byId('views'), h('ul', {}, page.views.map((view) => {
+    const fresh = freshness(view, page.state.tz);
+    return h('li', {}, h('a', {
+      href: linkToView(view.name), 'data-view': view.name,
+      'aria-current': page.state.view === view.name && page.state.tab === 'views' ? 'true' : null,
+    }, h('span', { class: 'name' }, view.name), h('span', { class: 'about' }, foreign(view.description, { title: null })),
+    h('span', { class: `fresh ${fresh.kind}` }, fresh.text)));
+  })));
+  if (focused) byId('views').querySelector(`[data-view="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+}
+
+function showEmpty() {
+  replace(byId('content'), h('div', { class: 'empty' }, h('h1', {}, 'No views yet'),
+    h('p', {}, 'The server has no view. Define one in a views file, and start ', h('code', {}, 'anabranch dev --views FILE'),
+      ' or deploy it with ', h('code', {}, 'make deploy'), '.')));
+}
+
+// show draws the state. The parts that are there already stay, so that nothing flickers.
+function show() {
+  if (page.state.tab === 'status' && !page.admin) page.state.tab = 'views';
+  if (!page.state.view && page.views.length) page.state.view = page.views[0].name;
+  showTabs();
+  showViews();
+  byId('key-button').hidden = !key.get();
+  document.title = `${page.state.tab === 'status' ? 'Status' : page.state.view || 'Views'} · Anabranch`;
+  if (page.state.tab === 'status') {
+    page.viewPage?.stop();
+    page.viewPage = null;
+    if (page.shown !== 'status') byId('content').replaceChildren();
+    page.shown = 'status';
+    showStatus(byId('content'), page.views);
+    return;
+  }
+  const view = page.views.find((v) => v.name === page.state.view);
+  if (!view && page.views.length === 0) {
+    showEmpty();
+    return;
+  }
+  if (!page.viewPage) {
+    page.viewPage = new ViewPage(byId('content'), { go, ask: askKey, reload: loadViews });
+    page.shown = 'view';
+  }
+  page.viewPage.show(page.state, view);
+}
+
+// loadViews asks for the list of views, and shows what is new in it.
+async function loadViews() {
+  const { body } = await get('v1/views');
+  page.views = body.views;
+  show();
+}
+
+// watch looks at the list of views now and then: at their freshness, and whether there is another definition.
+async function watch() {
+  for (;;) {
+    await new Promise((done) => { setTimeout(done, VIEWS_EVERY); });
+    if (document.hidden || byId('key-dialog').open) continue;
+    try {
+      await loadViews();
+    } catch (error) {
+      if (error instanceof Problem && error.needsKey) await askKey(error);
+      // Any other failure is shown by the view itself, which asks more often.
+    }
+  }
+}
+
+// askKey asks for the key, once, until the server takes one.
+let asking = null;
+function askKey(problem) {
+  asking ??= new Promise((done) => {
+    const dialog = byId('key-dialog'), input = byId('key-input'), said = byId('key-error');
+    said.hidden = !key.get();
+    said.textContent = key.get() ? `The server refused this key: ${problem.message}` : '';
+    key.forget();
+    input.value = '';
+    dialog.oncancel = (e) => e.preventDefault(); // there is nothing to see without a key
+    dialog.showModal();
+    byId('key-form').onsubmit = () => {
+      key.set(input.value.trim());
+      input.value = '';
+      asking = null;
+      done();
+    };
+  });
+  return asking;
+}
+
+async function start() {
+  for (;;) {
+    try {
+      page.admin = await allowed();
+      await loadViews();
+      return;
+    } catch (error) {
+      if (error instanceof Problem && error.needsKey) {
+        await askKey(error);
+        continue;
+      }
+      replace(byId('content'), h('div', { class: 'empty' }, h('h1', {}, 'No answer'), h('p', {}, error.message)));
+      await new Promise((done) => { setTimeout(done, 2000); });
+    }
+  }
+}
+
+byId('key-button').addEventListener('click', () => {
+  key.forget();
+  forget();
+  location.reload();
+});
+byId('skip').addEventListener('click', (e) => { // its # is no state
+  e.preventDefault();
+  byId('content').focus();
+});
+window.addEventListener('popstate', () => { page.state = read(); show(); });
+setInterval(() => { if (!document.hidden) showViews(); }, 1000); // "4 s ago" grows
+await start();
+watch();

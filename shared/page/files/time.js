@@ -1,0 +1,147 @@
+// Times. The server writes the rows of an answer in the time zone of the question; the page shows what it wrote. Only
+// the ticks of an axis and the server's own times (horizon) are brought into the zone here.
+
+export const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const two = (n) => String(n).padStart(2, '0');
+
+// windowLength is the length of a window of a view in milliseconds: PT1H, P1D, P1W.
+export function windowLength(iso) {
+  const [, w, d, hours, m, sec] = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?$/.exec(iso) ?? [];
+  return (w ?? 0) * 7 * DAY + (d ?? 0) * DAY + (hours ?? 0) * HOUR + (m ?? 0) * MINUTE + (sec ?? 0) * SECOND;
+}
+
+// spell writes a length as a views file does: 30s, 5m, 1h, 1d, 1w.
+export function spell(length) {
+  for (const [unit, name] of [[7 * DAY, 'w'], [DAY, 'd'], [HOUR, 'h'], [MINUTE, 'm'], [SECOND, 's']]) {
+    if (length >= unit && length % unit === 0) return length / unit + name;
+  }
+  return length / SECOND + 's';
+}
+
+// wall is what a clock on the wall shows at a time that the server wrote with an offset, as if it were UTC.
+export function wall(text) { return new Date(text.replace(/(Z|[+-]\d\d:\d\d)$/, 'Z')); }
+
+const formats = new Map();
+
+// offset is how far a zone's clocks are ahead of UTC at an instant, in milliseconds.
+export function offset(instant, zone) {
+  if (!zone || zone === 'UTC') return 0;
+  if (!formats.has(zone)) {
+    formats.set(zone, new Intl.DateTimeFormat('en-u-hc-h23', {
+      timeZone: zone, year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric',
+      second: 'numeric',
+    }));
+  }
+  const part = {};
+  for (const { type, value } of formats.get(zone).formatToParts(instant)) part[type] = Number(value);
+  const shown = Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute, part.second);
+  return shown - Math.floor(instant / SECOND) * SECOND;
+}
+
+// clock is the wall clock of a zone at an instant, as if it were UTC. An unknown zone counts as UTC.
+export function clock(instant, zone) {
+  try {
+    return new Date(instant + offset(instant, zone));
+  } catch {
+    return new Date(instant);
+  }
+}
+
+// dateText and timeText write the wall clock: "Mon 18 May 2015", "10:05" or "10:05:03".
+export function dateText(d) {
+  return `${WEEKDAYS[d.getUTCDay()]} ${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}`;
+}
+export function timeText(d) {
+  const seconds = d.getUTCSeconds() || d.getUTCMilliseconds() ? `:${two(d.getUTCSeconds())}` : '';
+  return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}${seconds}`;
+}
+
+// moment writes an instant in a zone.
+export function moment(instant, zone) {
+  const d = clock(instant, zone);
+  return `${dateText(d)}, ${timeText(d)}`;
+}
+
+// span writes the time of a row: "Mon 18 May 2015, 10:00 to 11:00", "Mon 18 May 2015", "18 May to 25 May 2015".
+export function span(start, end) {
+  const from = wall(start), to = wall(end);
+  const midnight = (d) => d.getTime() % DAY === 0;
+  if (midnight(from) && midnight(to)) {
+    const last = new Date(to - DAY);
+    return last <= from ? dateText(from) : `${dateText(from)} to ${dateText(last)}`;
+  }
+  if (from.getTime() - (from.getTime() % DAY) === to.getTime() - (to.getTime() % DAY) || to - from <= DAY) {
+    return `${dateText(from)}, ${timeText(from)} to ${timeText(to)}`;
+  }
+  return `${dateText(from)}, ${timeText(from)} to ${dateText(to)}, ${timeText(to)}`;
+}
+
+// ago writes how long ago something was: "4 s", "3 min", "2 h", "5 days".
+export function ago(milliseconds) {
+  const n = Math.max(0, milliseconds);
+  if (n < 100 * SECOND) return `${Math.round(n / SECOND)} s`;
+  if (n < 100 * MINUTE) return `${Math.round(n / MINUTE)} min`;
+  if (n < 48 * HOUR) return `${Math.round(n / HOUR)} h`;
+  return `${Math.round(n / DAY).toLocaleString('en')} days`;
+}
+
+const STEPS = [1, 2, 5, 10, 15, 30].map((n) => n * SECOND).concat(
+  [1, 2, 5, 10, 15, 30].map((n) => n * MINUTE), [1, 2, 3, 6, 12].map((n) => n * HOUR),
+  [1, 2, 7, 14].map((n) => n * DAY));
+
+// timeTicks are the marks of a time axis, each {at, label, strong}: an instant and what the wall clock shows there.
+export function timeTicks(from, to, zone, most) {
+  const rough = (to - from) / Math.max(1, most);
+  const step = STEPS.find((n) => n >= rough);
+  return step ? clockTicks(from, to, zone, step) : monthTicks(from, to, zone, most);
+}
+
+function instantOf(shown, zone) {
+  const guess = shown - (clock(shown, zone) - shown);
+  return shown - (clock(guess, zone) - guess);
+}
+
+function clockTicks(from, to, zone, step) {
+  const marks = [];
+  const first = Math.ceil(clock(from, zone) / step) * step;
+  for (let shown = first; marks.length < 100; shown += step) {
+    const at = instantOf(shown, zone);
+    if (at > to) break;
+    if (at < from) continue;
+    const d = new Date(shown), strong = shown % DAY === 0;
+    const day = `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`;
+    marks.push({ at, strong, label: strong ? day : timeText(d) });
+  }
+  return marks;
+}
+
+function monthTicks(from, to, zone, most) {
+  const months = Math.max(1, Math.ceil((to - from) / (30.4 * DAY) / most));
+  const every = [1, 2, 3, 6, 12].find((n) => n >= months) ?? Math.ceil(months / 12) * 12;
+  const start = clock(from, zone), marks = [];
+  for (let n = start.getUTCFullYear() * 12 + start.getUTCMonth(); marks.length < 100; n++) {
+    if (n % every !== 0) continue;
+    const shown = Date.UTC(Math.floor(n / 12), n % 12, 1);
+    const at = instantOf(shown, zone);
+    if (at > to) break;
+    if (at < from) continue;
+    const strong = n % 12 === 0;
+    marks.push({ at, strong, label: strong ? String(n / 12) : MONTHS[n % 12] });
+  }
+  return marks;
+}
+
+// zones are the names of time zones that a person may choose.
+export function zones() {
+  try {
+    return ['UTC', ...Intl.supportedValuesOf('timeZone').filter((z) => z !== 'UTC')];
+  } catch {
+    return ['UTC', ownZone()]; // an older browser does not list them
+  }
+}
+
+// ownZone is the zone of the browser.
+export function ownZone() { return Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'; }

@@ -32,7 +32,9 @@ type server struct {
 }
 
 // keys are the keys of a server with keys. The front of a server without them asks for none, as `anabranch dev` does.
-var keys = access.Keys{Write: "write-key-of-these-tests", Read: "read-key-of-these-tests", Admin: "admin-key-of-these-tests"}
+var keys = access.Keys{
+	Write: "write-key-of-these-tests", Read: "read-key-of-these-tests", Admin: "admin-key-of-these-tests",
+}
 
 // start starts a system with the views of a text. Its slots are of such a length that a test sees events live first.
 func start(t *testing.T, views string, slot time.Duration, withKeys bool) *server {

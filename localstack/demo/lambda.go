@@ -50,7 +50,7 @@ func lambda(ctx context.Context, command, dir string) error {
 	if err != nil {
 		return err
 	}
-	say("5. To see it, start a server with \"make dev\" and open http://127.0.0.1:8080/ in a browser. Then send the events:")
+	say("5. To see it, run \"make dev\", open http://127.0.0.1:8080/ in a browser, and send the events:")
 	fmt.Printf("\n  %s send %s\n", command, events)
 	return nil
 }

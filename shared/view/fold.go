@@ -19,10 +19,9 @@ import (
 // A Delta is not safe for concurrent use. To work in parallel, fold several and merge them.
 type Delta struct {
 	program *Program
-	cells   map[string]int32 // window (8 bytes, big-endian, offset so that it sorts) and key -> cell
-	names   []string         // the same names, indexed by cell
+	cells   cells
 	states  []aggregate.States
-	touched map[PageKey]struct{}
+	touched map[touchedPage]struct{}
 	counts  Counts
 
 	skipped  *Delta // of program.Skipped: what could not be used; nil while there is nothing
@@ -33,9 +32,16 @@ type Delta struct {
 	into    [][]int32 // per subset, the cell of each row
 	chosen  []chosen  // per choice of the program
 	columns []filled  // per input of the program
-	name    []byte    // of the row's cell of the full key
-	ends    []int     // where the values of the key end in name
-	rolled  []byte    // the name of the row's cell of a roll-up
+	window  Window    // of the row
+	key     []byte    // the row's full key, encoded
+	ends    []int     // where the values of the key end in it
+	rolled  []byte    // the row's key of a roll-up, encoded
+}
+
+// touchedPage is a page of a key, by the key's number.
+type touchedPage struct {
+	key  int32
+	page Page
 }
 
 // Counts says what happened to the events that a delta received.
@@ -53,7 +59,7 @@ type PageKey struct {
 // NewDelta makes an empty delta.
 func (p *Program) NewDelta() *Delta {
 	return &Delta{
-		program: p, cells: map[string]int32{}, states: p.newStates(), touched: map[PageKey]struct{}{},
+		program: p, cells: newCells(), states: p.newStates(), touched: map[touchedPage]struct{}{},
 		into:   make([][]int32, 1+len(p.rollups)),
 		chosen: make([]chosen, len(p.choices)), columns: newFilled(p),
 	}
@@ -76,15 +82,15 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) {
 			continue
 		}
 		kept = append(kept, row)
-		d.into[FullKey] = append(d.into[FullKey], d.cell(d.name))
+		d.into[FullKey] = append(d.into[FullKey], d.cellOf(d.key, d.window))
 		for i, fields := range d.program.rollups {
-			d.into[i+1] = append(d.into[i+1], d.cell(d.rollUp(i, fields)))
+			d.into[i+1] = append(d.into[i+1], d.cellOf(d.rollUp(i, fields), d.window))
 		}
 	}
 	d.counts.Folded += int64(len(kept))
 	d.evaluate(b, kept)
 	for _, s := range d.states {
-		s.Grow(len(d.names))
+		s.Grow(d.cells.len())
 	}
 	for _, cells := range d.into {
 		d.add(cells)
@@ -100,9 +106,9 @@ func (d *Delta) Touch(b *event.Batch, rows []int32) {
 	kept := rows[:0]
 	for _, row := range rows {
 		if d.locate(b, row) {
-			d.touched[d.pageKey(string(d.name))] = struct{}{}
+			d.touch(d.key, d.window)
 			for i, fields := range d.program.rollups {
-				d.touched[d.pageKey(string(d.rollUp(i, fields)))] = struct{}{}
+				d.touch(d.rollUp(i, fields), d.window)
 			}
 			kept = append(kept, row)
 		}
@@ -130,75 +136,60 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 	return d.rows
 }
 
-// locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded full key. It returns
-// false when the key cannot be evaluated or its values are longer than MaxValues, or when the window does not lie
-// within the years 0000 to 9999, after noting that; d.name is then undefined.
+// locate puts the row's window into d.window and its encoded full key into d.key. It returns false when the key cannot
+// be evaluated or its values are longer than MaxValues, or when the window does not lie within the years 0000 to 9999,
+// after noting that; d.key is then undefined.
 func (d *Delta) locate(b *event.Batch, row int32) bool {
-	window := d.program.windowOf(b.Times[row])
-	if !d.program.isInCalendar(window) {
+	d.window = d.program.windowOf(b.Times[row])
+	if !d.program.isInCalendar(d.window) {
 		d.skipEvent(b, row, d.program.placeOfTime(), aggregate.OutOfRange)
 		return false
 	}
-	name := append(appendWindow(d.name[:0], window), d.program.prefix...)
-	d.ends = append(d.ends[:0], len(name))
+	key := append(d.key[:0], d.program.prefix...)
+	d.ends = append(d.ends[:0], len(key))
 	for field, value := range d.program.keys {
-		start := len(name)
+		start := len(key)
 		var got expression.Truth
-		if name, got = value(b, int(row), name); got != expression.IsTrue {
-			d.name = name
+		if key, got = value(b, int(row), key); got != expression.IsTrue {
+			d.key = key
 			d.skipEvent(b, row, d.program.placeOfKey(field), got.Reason())
 			return false
 		}
-		if name = endValue(name, start); len(name)-d.ends[0] > MaxValues {
-			d.name = name
+		if key = endValue(key, start); len(key)-d.ends[0] > MaxValues {
+			d.key = key
 			d.skipEvent(b, row, d.program.placeOfKey(field), aggregate.TooLarge)
 			return false
 		}
-		d.ends = append(d.ends, len(name))
+		d.ends = append(d.ends, len(key))
 	}
-	d.name = name
+	d.key = key
 	return true
 }
 
-// cell returns the cell of a name, and makes it when there is none.
-func (d *Delta) cell(of []byte) int32 {
-	cell, ok := d.cells[string(of)]
-	if !ok {
-		cell = int32(len(d.names))
-		name := string(of)
-		d.cells[name] = cell
-		d.names = append(d.names, name)
-	}
-	return cell
+func (d *Delta) cellOf(key []byte, window Window) int32 {
+	return d.cells.cell(cellName{d.cells.key(key), window})
 }
 
-func (d *Delta) pageKey(name string) PageKey {
-	return PageKey{Key: Key(name[8:]), Page: d.program.PageOf(windowOfName(name))}
-}
-
-func appendWindow(dst []byte, window Window) []byte {
-	return binary.BigEndian.AppendUint64(dst, uint64(window)^1<<63)
-}
-
-func windowOfName(name string) Window {
-	return Window(binary.BigEndian.Uint64([]byte(name[:8])) ^ 1<<63)
+// touch notes the page of a window of a key.
+func (d *Delta) touch(key []byte, window Window) {
+	d.touched[touchedPage{d.cells.key(key), d.program.PageOf(window)}] = struct{}{}
 }
 
 // Merge adds all of other, a delta of the same program. It leaves other unchanged.
 func (d *Delta) Merge(other *Delta) {
-	into := make([]int32, len(other.names))
-	for from, name := range other.names {
-		d.name = append(d.name[:0], name...)
-		into[from] = d.cell(d.name)
+	keys := d.cells.keysIn(&other.cells)
+	into := make([]int32, other.cells.len())
+	for from, name := range other.cells.names {
+		into[from] = d.cells.cell(cellName{keys[name.key], name.window})
 	}
 	for i, s := range d.states {
-		s.Grow(len(d.names))
+		s.Grow(d.cells.len())
 		for from, to := range into {
 			s.Merge(int(to), other.states[i], from)
 		}
 	}
-	for page := range other.touched {
-		d.touched[page] = struct{}{}
+	for t := range other.touched {
+		d.touched[touchedPage{keys[t.key], t.page}] = struct{}{}
 	}
 	d.counts.Folded += other.counts.Folded
 	d.counts.Skipped += other.counts.Skipped
@@ -233,7 +224,7 @@ type DeltaPage struct {
 // MergeInto adds the page's states to w, a Windows of the same program: Program.For the page's key.
 func (p DeltaPage) MergeInto(w *Windows) {
 	for _, from := range p.cells {
-		to := w.cell(windowOfName(p.delta.names[from]))
+		to := w.cell(p.delta.cells.names[from].window)
 		for i, s := range w.states {
 			s.Merge(to, p.delta.states[i], int(from))
 		}
@@ -246,7 +237,7 @@ func (p DeltaPage) AppendPage(dst []byte) []byte {
 	dst = append(dst, pageVersion)
 	first := Window(int64(p.Page) * p.delta.program.windowsPerPage())
 	for _, cell := range p.cells {
-		dst = binary.AppendUvarint(dst, uint64(windowOfName(p.delta.names[cell])-first))
+		dst = binary.AppendUvarint(dst, uint64(p.delta.cells.names[cell].window-first))
 		for _, s := range p.delta.states {
 			dst = s.AppendEncoded(dst, int(cell))
 		}
@@ -255,37 +246,52 @@ func (p DeltaPage) AppendPage(dst []byte) []byte {
 }
 
 func (d *Delta) sorted() []DeltaPage {
-	cells := make([]int32, len(d.names))
-	for i := range cells {
-		cells[i] = int32(i)
-	}
-	slices.SortFunc(cells, func(a, b int32) int {
-		m, n := d.names[a], d.names[b]
-		return cmp.Or(strings.Compare(m[8:], n[8:]), strings.Compare(m[:8], n[:8]))
-	})
-	// The cells of one page are neighbours now. A page is a part of the slice of all cells, which grows by one at a
-	// time.
 	var pages []DeltaPage
-	for i, cell := range cells {
-		key := d.pageKey(d.names[cell])
-		if len(pages) == 0 || pages[len(pages)-1].PageKey != key {
-			pages = append(pages, DeltaPage{PageKey: key, delta: d, cells: cells[i:i:len(cells)]})
+	touched := d.touchedOfKeys()
+	for _, k := range d.cells.sorted() {
+		key, first := d.cells.texts[k.key], len(pages)
+		for rest := k.cells; len(rest) > 0; {
+			page := d.pageOf(rest[0])
+			n := 1
+			for n < len(rest) && d.pageOf(rest[n]) == page {
+				n++
+			}
+			pages = append(pages, DeltaPage{PageKey{key, page}, d, rest[:n:n]})
+			rest = rest[n:]
 		}
-		last := &pages[len(pages)-1]
-		last.cells = last.cells[:len(last.cells)+1]
-	}
-	// Pages that were only touched are added behind those with cells, and all are sorted again.
-	folded := pages
-	for key := range d.touched {
-		if _, found := slices.BinarySearchFunc(folded, key, comparePage); !found {
-			pages = append(pages, DeltaPage{PageKey: key, delta: d})
+		if touched[k.key] != nil {
+			pages = append(pages[:first], d.withTouched(pages[first:], key, touched[k.key])...)
 		}
 	}
-	if d.skipped != nil {
-		pages = append(pages, d.skipped.sorted()...)
+	if d.skipped == nil {
+		return pages
 	}
-	slices.SortFunc(pages, func(a, b DeltaPage) int { return comparePage(a, b.PageKey) })
-	return pages
+	skipped := d.skipped.sorted()
+	at, _ := slices.BinarySearchFunc(pages, skipped[0].PageKey, comparePage)
+	return slices.Insert(pages, at, skipped...)
+}
+
+func (d *Delta) pageOf(cell int32) Page { return d.program.PageOf(d.cells.names[cell].window) }
+
+// touchedOfKeys returns the touched pages by the numbers of their keys.
+func (d *Delta) touchedOfKeys() map[int32][]Page {
+	byKey := map[int32][]Page{}
+	for t := range d.touched {
+		byKey[t.key] = append(byKey[t.key], t.page)
+	}
+	return byKey
+}
+
+// withTouched returns the pages of a key, in order, with those that were only touched.
+func (d *Delta) withTouched(folded []DeltaPage, key Key, touched []Page) []DeltaPage {
+	all := slices.Clone(folded)
+	for _, page := range touched {
+		if _, found := slices.BinarySearchFunc(folded, PageKey{key, page}, comparePage); !found {
+			all = append(all, DeltaPage{PageKey: PageKey{key, page}, delta: d})
+		}
+	}
+	slices.SortFunc(all, func(a, b DeltaPage) int { return comparePage(a, b.PageKey) })
+	return all
 }
 
 func comparePage(p DeltaPage, key PageKey) int {

@@ -136,11 +136,11 @@ func (d Definition) rollupPlaces() (all [][]int) {
 	return all
 }
 
-// rollUp returns the name of the cell of roll-up i that belongs to the cell d.name.
+// rollUp returns the key of roll-up i that belongs to the full key d.key.
 func (d *Delta) rollUp(i int, fields []int) []byte {
-	d.rolled = append(append(d.rolled[:0], d.name[:8]...), byte(i+1))
+	d.rolled = append(d.rolled[:0], byte(i+1))
 	for _, field := range fields {
-		d.rolled = append(d.rolled, d.name[d.ends[field]:d.ends[field+1]]...)
+		d.rolled = append(d.rolled, d.key[d.ends[field]:d.ends[field+1]]...)
 	}
 	return d.rolled
 }

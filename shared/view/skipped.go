@@ -146,13 +146,12 @@ func (d *Delta) skip(b *event.Batch, row int32, place int, reason aggregate.Reas
 	if !d.program.isInCalendar(window) {
 		window = d.program.windowOf(b.Stamps[row].Arrival())
 	}
-	s.name = append(appendWindow(s.name[:0], window), SkippedKey...)
 	if d.touching {
-		s.touched[s.pageKey(string(s.name))] = struct{}{}
+		s.touch([]byte(SkippedKey), window)
 		return
 	}
-	cell := s.cell(s.name)
-	s.states[0].Grow(len(s.names))
+	cell := s.cellOf([]byte(SkippedKey), window)
+	s.states[0].Grow(s.cells.len())
 	if reason == aggregate.Missing && place < len(d.program.readsData) && d.program.readsData[place] &&
 		b.HasTextOfJSON(int(row)) {
 		reason = aggregate.TextOfJSON

@@ -8,7 +8,7 @@ func ofRollups() []Mutant {
 		{
 			Name: "duplicates-touch-no-rollup", Design: "3.4",
 			Mistake: "a duplicate moves the horizon of its key's item, and leaves those of the roll-ups",
-			Edits: []Edit{{viewFoldFile, `				d.touched[d.pageKey(string(d.rollUp(i, fields)))] = struct{}{}`,
+			Edits: []Edit{{viewFoldFile, `				d.touch(d.rollUp(i, fields), d.window)`,
 				`				_ = d.rollUp(i, fields)`}},
 			Killer: Killer{
 				Package: "shared/view", Run: "^TestRollupsChangeNothingElse$",
@@ -24,8 +24,8 @@ func ofRollups() []Mutant {
 		}
 		kept = append(kept, row)
 `, `		if !d.locate(b, row) {
-			if len(d.name) > 8 && len(d.program.rollups) > 0 {
-				d.cell(d.rollUp(0, nil))
+			if d.program.isInCalendar(d.window) && len(d.program.rollups) > 0 {
+				d.cellOf(d.rollUp(0, nil), d.window)
 			}
 			continue
 		}

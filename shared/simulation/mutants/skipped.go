@@ -19,7 +19,7 @@ func ofSkipped() []Mutant {
 		{
 			Name: "skipped-duplicates-touch-nothing", Design: "3.9",
 			Mistake: "a duplicate that could not be used leaves the item of what was skipped at its horizon",
-			Edits:   []Edit{{skippedFile, `		s.touched[s.pageKey(string(s.name))] = struct{}{}`, `		_ = s.touched`}},
+			Edits:   []Edit{{skippedFile, `		s.touch([]byte(SkippedKey), window)`, `		_ = s.touched`}},
 			Killer: Killer{
 				Package: "shared/view", Run: "^TestTouch$",
 				Why: "it takes copies in two slots of which speed counts the later one, an event that cannot be used, no other " +

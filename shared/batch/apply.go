@@ -175,7 +175,7 @@ func (t *tick) writeItem(
 		}
 		item = viewstore.BaseItem{BaseKey: key, Horizon: run.Horizon}
 		if replace || loaded.Horizon == slot.Beginning {
-			item.States = page.AppendPage(nil)
+			item.States = page.Encode()
 		} else {
 			item.States, err = t.set.Programs[g.place].Merge(loaded.States, page)
 		}

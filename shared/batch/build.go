@@ -89,8 +89,9 @@ func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, g target) (*view
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
 	}
-	total := t.set.Programs[g.place].NewDelta()
-	known, reader := runs.Known{}, t.reader()
+	folder := runs.NewFolder([]*view.Program{t.set.Programs[g.place]}, t.Parallel, t.Workers)
+	var known runs.Known
+	reader := t.reader()
 	for _, run := range history {
 		m, err := reader.Manifest(ctx, run)
 		if err != nil {
@@ -101,9 +102,9 @@ func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, g target) (*view
 			return nil, err
 		}
 		known.MarkDuplicates(in)
-		total.Merge(t.fold(in, []target{g})[0])
+		folder.Add(in)
 	}
-	return total, nil
+	return folder.Deltas()[0], nil
 }
 
 // giveUp gives up a generation whose builds were killed, with the size of what they had to read.

@@ -150,18 +150,3 @@ func (c copies) dropOwn(in *Input, window time.Duration) {
 		}
 	}
 }
-
-// Known remembers the payload hash of the first copy of every event of all history. Batch uses it to build a generation
-// in one pass. Inputs must be marked in the order of their runs.
-type Known map[event.Identity]uint64
-
-// MarkDuplicates marks every event of the input whose identity came before, in this input or an earlier one.
-func (m Known) MarkDuplicates(in *Input) {
-	for i, s := range in.Seen {
-		if payload, ok := m[s.Identity]; ok {
-			in.drop(i, payload)
-		} else {
-			m[s.Identity] = s.Payload
-		}
-	}
-}

@@ -5,22 +5,57 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Fold returns one delta of the input per program: it folds the events that count, and touches the pages of duplicates.
-// The workers share the batches; fewer than one counts as one. Their number does not change the deltas.
-func (in *Input) Fold(programs []*view.Program, parallel runner.Runner, workers int) []*view.Delta {
-	workers = max(1, min(workers, len(in.Batches)))
-	parts := make([][]*view.Delta, workers)
+// Folder folds inputs, one after another, into one delta per program: the events that count, and the pages of
+// duplicates. Its workers share the batches of an input, and each keeps its own deltas until all are merged. The number
+// of workers does not change the result. A Folder is not safe for concurrent use.
+type Folder struct {
+	programs []*view.Program
+	parallel runner.Runner
+	parts    [][]*view.Delta // one per worker
+}
+
+// NewFolder makes a Folder. Fewer than one worker counts as one.
+func NewFolder(programs []*view.Program, parallel runner.Runner, workers int) *Folder {
+	f := &Folder{programs: programs, parallel: parallel, parts: make([][]*view.Delta, max(1, workers))}
+	for i := range f.parts {
+		f.parts[i] = newDeltas(programs)
+	}
+	return f
+}
+
+func newDeltas(programs []*view.Program) []*view.Delta {
+	deltas := make([]*view.Delta, len(programs))
+	for i, program := range programs {
+		deltas[i] = program.NewDelta()
+	}
+	return deltas
+}
+
+// Add folds an input.
+func (f *Folder) Add(in *Input) {
+	workers := min(len(f.parts), len(in.Batches))
 	// The work cannot fail.
-	_ = parallel(workers, func(first int) error {
-		parts[first] = in.foldEvery(workers, first, programs)
+	_ = f.parallel(workers, func(first int) error {
+		in.foldEvery(workers, first, f.parts[first])
 		return nil
 	})
-	for _, part := range parts[1:] {
+}
+
+// Deltas returns the deltas of all inputs so far. The Folder must not be used afterwards.
+func (f *Folder) Deltas() []*view.Delta {
+	for _, part := range f.parts[1:] {
 		for i, delta := range part {
-			parts[0][i].Merge(delta)
+			f.parts[0][i].Merge(delta)
 		}
 	}
-	return parts[0]
+	return f.parts[0]
+}
+
+// Fold returns one delta of the input per program, as a Folder does.
+func (in *Input) Fold(programs []*view.Program, parallel runner.Runner, workers int) []*view.Delta {
+	f := NewFolder(programs, parallel, workers)
+	f.Add(in)
+	return f.Deltas()
 }
 
 // FoldEach returns one delta per batch.
@@ -28,25 +63,21 @@ func (in *Input) FoldEach(program *view.Program, parallel runner.Runner) []*view
 	deltas := make([]*view.Delta, len(in.Batches))
 	// The work cannot fail.
 	_ = parallel(len(deltas), func(batch int) error {
-		deltas[batch] = in.foldEvery(len(deltas), batch, []*view.Program{program})[0]
+		deltas[batch] = program.NewDelta()
+		in.foldEvery(len(deltas), batch, deltas[batch:batch+1])
 		return nil
 	})
 	return deltas
 }
 
-// foldEvery folds every n-th batch from the first on.
-func (in *Input) foldEvery(n, first int, programs []*view.Program) []*view.Delta {
-	deltas := make([]*view.Delta, len(programs))
-	for i, program := range programs {
-		deltas[i] = program.NewDelta()
-	}
+// foldEvery folds every n-th batch from the first on into the deltas.
+func (in *Input) foldEvery(n, first int, into []*view.Delta) {
 	var rows, duplicates []int32
 	for b := first; b < len(in.Batches); b += n {
 		rows, duplicates = in.Rows(b, rows, duplicates)
-		for _, delta := range deltas {
+		for _, delta := range into {
 			delta.Fold(in.Batches[b], rows)
 			delta.Touch(in.Batches[b], duplicates)
 		}
 	}
-	return deltas
 }

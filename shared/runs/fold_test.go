@@ -39,7 +39,7 @@ func TestFold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runs.Known{}.MarkDuplicates(in)
+	new(runs.Known).MarkDuplicates(in)
 	whole := in.Fold(set.Programs, runner.Sequential, 1)[0]
 	if got, want := whole.Counts().Folded, int64(5); got != want {
 		t.Errorf("%d events are folded, want %d", got, want)

@@ -87,11 +87,13 @@ func (r Reader) remember(b *event.Batch) []Seen {
 // lanesOf counts the distinct events of an object in each lane. The sweep looks for their receipts there. Events that
 // arrived before the layout began have no lane: nobody puts them into its stream.
 func (r Reader) lanesOf(seen []Seen) []LaneEvents {
-	met := make(map[event.Identity]bool, len(seen))
+	var distinct identities
 	perLane := map[int]int{}
 	for _, s := range seen {
-		if !met[s.Identity] && s.Arrival >= r.Layout.Begins.Millis() {
-			met[s.Identity] = true
+		if s.Arrival < r.Layout.Begins.Millis() {
+			continue
+		}
+		if _, added := distinct.add(s.Identity); added {
 			perLane[r.Layout.Lane(s.Identity).N]++
 		}
 	}

@@ -222,7 +222,7 @@ func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, e
 	}
 	next := viewstore.SpeedItem{SpeedKey: it.key, Applied: last, Expires: it.group.expires}
 	if len(loaded.States) == 0 {
-		next.States = rest.page.AppendPage(nil) // the item is new
+		next.States = rest.page.Encode() // the item is new
 		return next, nil
 	}
 	var err error

@@ -47,7 +47,8 @@ type Program struct {
 	windowOrigin int64  // where window 0 begins, in Unix milliseconds
 	first, last  Window // the windows whose start and end can both be written in RFC 3339
 
-	merging sync.Pool // of *Windows, the scratch memory of Merge
+	merging  sync.Pool // of *Windows, the scratch memory of Merge
+	encoding sync.Pool // of *[]byte, the scratch memory of DeltaPage.Encode
 }
 
 // noInput is the input's index for an aggregate that reads nothing of an event.

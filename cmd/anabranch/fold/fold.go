@@ -79,7 +79,7 @@ func distinct(b *event.Batch) (rows []int32) {
 func viewOf(p *view.Program, delta *view.Delta) View {
 	v := View{Definition: p.Definition, Folded: delta.Counts().Folded, Skips: delta.Skips()}
 	for page := range delta.Pages() {
-		size := int64(len(page.AppendPage(nil)))
+		size := int64(len(page.Encode()))
 		v.Items.Count++
 		v.Items.Bytes += size
 		v.Items.WriteUnits += (size+int64(len(page.Key))+itemHead)/1024 + 1

@@ -218,7 +218,7 @@ func PagesOf(t testing.TB, p *view.Program, key view.Key, amounts ...Amount) map
 		if at.Key != view.SkippedKey {
 			at.Key = key
 		}
-		pages[at] = page.AppendPage(nil)
+		pages[at] = page.Encode()
 	}
 	return pages
 }

@@ -181,7 +181,7 @@ func (h *history) foldedPages(set *view.Set, g *generation) map[view.PageKey][]b
 	delta.Fold(batch, all)
 	pages := map[view.PageKey][]byte{}
 	for page := range delta.Pages() {
-		pages[page.PageKey] = page.AppendPage(nil)
+		pages[page.PageKey] = page.Encode()
 	}
 	return pages
 }

@@ -6,7 +6,7 @@ func equivalent() []Mutant {
 		{
 			Name: "sweeps-what-arrived-before-the-layout", Design: "3.10",
 			Mistake: "a manifest has lanes for events that arrived before the layout began",
-			Edits:   []Edit{{inputFile, ` && s.Arrival >= r.Layout.Begins.Millis() {`, ` {`}},
+			Edits:   []Edit{{inputFile, `if s.Arrival < r.Layout.Begins.Millis() {`, `if s.Arrival < 0 {`}},
 			Equivalent: "the sweep drops objects that arrived before the layout began, and republish refuses them: the lanes " +
 				"only cost reads of receipts",
 		},

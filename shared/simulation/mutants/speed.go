@@ -427,10 +427,9 @@ func ofDuplicates() []Mutant {
 			Name: "build-counts-copies", Design: "3.5",
 			Mistake: "a build counts every copy",
 			Edits: []Edit{{buildFile, `		known.MarkDuplicates(in)
-`, `		runs.Known{}.MarkDuplicates(in)
-`}, {buildFile, `	known, reader := runs.Known{}, t.reader()
-`, `	reader := t.reader()
-`}},
+`, `		new(runs.Known).MarkDuplicates(in)
+`}, {buildFile, `	var known runs.Known
+`, ``}},
 		},
 	}
 }

@@ -236,7 +236,8 @@ func TestEveryFunctionIsWatched(t *testing.T) {
 	app := application(t)
 	watched := map[string][2]string{ // errors, throttles
 		"ingest": {"ApiErrorsAlarm", "ApiErrorsAlarm"}, "query": {"ApiErrorsAlarm", "ApiErrorsAlarm"},
-		"admin": {"ApiErrorsAlarm", "ApiErrorsAlarm"}, "authorizer": {"ApiErrorsAlarm", "ApiErrorsAlarm"},
+		"prometheus": {"ApiErrorsAlarm", "ApiErrorsAlarm"},
+		"admin":      {"ApiErrorsAlarm", "ApiErrorsAlarm"}, "authorizer": {"ApiErrorsAlarm", "ApiErrorsAlarm"},
 		"speed": {"SpeedErrorsAlarm", "SpeedThrottlesAlarm"}, "batch": {"BatchDroppedAlarm", "BatchDroppedAlarm"},
 		"replay": {"ReplayDroppedAlarm", "ReplayDroppedAlarm"}, "audit": {"AuditDroppedAlarm", "AuditDroppedAlarm"},
 		// SQS gives a message to republish ten times, then it is a dead letter.

@@ -121,7 +121,7 @@ func TestTimes(t *testing.T) {
 	answers := min(29, int(settings.DropGrace.Seconds()))
 	publishes, longest := int(settings.PublishTime.Seconds()), int(settings.LongestInvocation.Seconds())
 	for name, most := range map[string]int{
-		"ingest": min(29, publishes), "query": answers, "admin": answers, "authorizer": 9,
+		"ingest": min(29, publishes), "query": answers, "prometheus": answers, "admin": answers, "authorizer": 9,
 		"batch": longest, "speed": longest, "republish": longest, "replay": longest, "audit": longest,
 	} {
 		if got := number(t, app.resource(large(name)+"Function").property("Timeout")); got > most {
@@ -223,7 +223,8 @@ func TestPermissions(t *testing.T) {
 	wanted := map[string]string{
 		"IngestPermission": "*/POST/v1/events", "QueryPermission": "*/GET/v1/views*", "HealthPermission": "*/GET/health",
 		"OpenapiPermission": "*/GET/openapi.json", "PagePermission": "*/GET/", "PageFilePermission": "*/GET/page/*",
-		"AdminPermission":   "*/*/v1/admin/*", "AuthorizerPermission": "authorizers/${KeyAuthorizer}",
+		"PrometheusPermission": "*/*/prometheus/api/v1/*",
+		"AdminPermission":      "*/*/v1/admin/*", "AuthorizerPermission": "authorizers/${KeyAuthorizer}",
 	}
 	sources := map[string][]string{} // of what the gateway may call, by function
 	for _, r := range application(t).resources("AWS::Lambda::Permission") {

@@ -16,7 +16,9 @@ import (
 // functionNames returns the folders of the functions. The names of their resources begin with the same word,
 // capitalized.
 func functionNames() []string {
-	return []string{"admin", "audit", "authorizer", "batch", "ingest", "query", "replay", "republish", "speed"}
+	return []string{
+		"admin", "audit", "authorizer", "batch", "ingest", "prometheus", "query", "replay", "republish", "speed",
+	}
 }
 
 func large(name string) string { return strings.ToUpper(name[:1]) + name[1:] }

@@ -34,6 +34,9 @@ const (
 	yaml   = "github.com/goccy/go-yaml"
 	jsonV2 = "github.com/go-json-experiment/json"
 
+	prom      = "github.com/prometheus/prometheus" // the engine of PromQL
+	promModel = "github.com/prometheus/common/model"
+
 	engine     = "shared/view/engine"
 	expression = "shared/view/expression"
 	spelling   = "shared/view/spelling"
@@ -54,7 +57,7 @@ var (
 	handed = []string{"shared/runner", "shared/budget", "shared/setting"}
 	layers = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/sweep", "shared/audit", "shared/watch",
 		"shared/serving", "shared/operations"}
-	answers = []string{"shared/present", "shared/compare"} // what is made of that which serving reads
+	answers = []string{"shared/present", "shared/compare", "shared/promql"} // what is made of that which serving reads
 )
 
 // rule is what a package's code may import besides the standard library; its tests may import what they need.
@@ -133,6 +136,7 @@ func rules() map[string]rule {
 
 		"shared/present": {append(slices.Clone(inner), "shared/accept", "shared/serving"), nil},
 		"shared/compare": {append(slices.Clone(inner), "shared/serving", "shared/present"), nil},
+		"shared/promql":  {append(slices.Clone(inner), "shared/serving", "shared/setting"), []string{prom}},
 
 		// for tests only
 		"shared/serving/servingtest": {append(slices.Clone(inner), "shared/programs", "shared/runner", "shared/serving",
@@ -212,6 +216,10 @@ func rules() map[string]rule {
 		"functions/query/handler":     reading("shared/serving", "shared/page"),
 		"functions/republish/handler": handler("shared/ingest"),
 		"functions/admin/handler":     reading("shared/operations", "shared/serving"),
+		"functions/prometheus/handler": {
+			[]string{"shared/api", "shared/aws/respond", "shared/event", "shared/promql"},
+			[]string{events, promModel, prom},
+		},
 
 		"functions/authorizer/handler": {[]string{"shared/access", "shared/api"}, []string{events}}, // needs no layer
 
@@ -219,11 +227,12 @@ func rules() map[string]rule {
 		"functions/republish": function("republish", "shared/ingest"),
 		"functions/speed":     onViews("speed", "shared/speed"),
 		// which deploys definitions
-		"functions/batch":  onViews("batch", "shared/batch", "shared/sweep", "shared/lifecycle", viewfile),
-		"functions/replay": onViews("replay", "shared/speed"),
-		"functions/audit":  onViews("audit", "shared/audit", "shared/watch"),
-		"functions/query":  onViews("query", "shared/serving"),
-		"functions/admin":  onViews("admin", "shared/operations", "shared/serving", "shared/compare"),
+		"functions/batch":      onViews("batch", "shared/batch", "shared/sweep", "shared/lifecycle", viewfile),
+		"functions/replay":     onViews("replay", "shared/speed"),
+		"functions/audit":      onViews("audit", "shared/audit", "shared/watch"),
+		"functions/query":      onViews("query", "shared/serving"),
+		"functions/prometheus": onViews("prometheus", "shared/serving", "shared/promql"),
+		"functions/admin":      onViews("admin", "shared/operations", "shared/serving", "shared/compare"),
 		"functions/authorizer": {
 			[]string{"functions/authorizer/handler", "shared/aws/launch", "shared/aws/sdk", "shared/setting"},
 			[]string{"github.com/aws/aws-lambda-go/lambda", awsSDK},
@@ -254,6 +263,7 @@ func rules() map[string]rule {
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler",
 				"functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
+				"functions/prometheus/handler", "shared/promql",
 			}),
 			[]string{events, ulid},
 		},
@@ -343,7 +353,7 @@ func TestImports(t *testing.T) {
 	for _, p := range all {
 		delete(left, p.name())
 		for _, problem := range slices.Concat(checkName(p), checkRule(p), checkRings(p), checkPurity(p), checkSDK(p),
-			checkYAML(p)) {
+			checkYAML(p), checkPrometheus(p)) {
 			t.Error(problem)
 		}
 	}
@@ -469,6 +479,19 @@ func checkYAML(p listed) (problems []string) {
 	return problems
 }
 
+// checkPrometheus: only the function that answers PromQL links the engine, and dev, which runs that function. It would
+// make every other function larger and slower to start.
+func checkPrometheus(p listed) (problems []string) {
+	switch p.name() {
+	case "shared/promql", "functions/prometheus", "functions/prometheus/handler", "cmd/anabranch/dev", "cmd/anabranch":
+		return nil
+	}
+	if i := slices.IndexFunc(p.Deps, func(linked string) bool { return within(linked, prom) }); i >= 0 {
+		problems = append(problems, fmt.Sprintf("%s links %s: only who answers PromQL may", p.name(), p.Deps[i]))
+	}
+	return problems
+}
+
 // TestNoClockAndNoGoroutines checks that core, contracts and layers neither read a clock nor start goroutines. They get
 // the time and a runner, so that the simulator controls both.
 func TestNoClockAndNoGoroutines(t *testing.T) {
@@ -583,6 +606,8 @@ func TestTheRulesCatch(t *testing.T) {
 		{"a layer links contracts", checkRings, of("shared/serving", module+"shared/catalog", "fmt"), ""},
 		{"a function that runs views reads YAML", checkYAML, of("functions/query", yaml+"/ast"), "links " + yaml},
 		{"the function that deploys views reads YAML", checkYAML, of("functions/batch", yaml+"/ast"), ""},
+		{"a function links the engine of PromQL", checkPrometheus, of("functions/query", prom+"/promql"), "links " + prom},
+		{"the function that answers PromQL links it", checkPrometheus, of("functions/prometheus", prom+"/promql"), ""},
 		{"the reader of views files reads files by itself", checkPurity, of(viewfile, "os"), "imports os"},
 		{"core reads files", checkPurity, of("shared/view", "os"), "imports os"},
 		{"core logs", checkPurity, of("shared/event", "log/slog"), "imports log/slog"},

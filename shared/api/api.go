@@ -31,6 +31,12 @@ const (
 	DiffView    Key = "GET /v1/admin/views/{view}/diff"
 	OperateView Key = "POST /v1/admin/views/{view}/{operation}"
 
+	// Prometheus's HTTP API. Its clients choose between GET and POST.
+	PromAsk         Key = "GET /prometheus/api/v1/{endpoint}"
+	PromPost        Key = "POST /prometheus/api/v1/{endpoint}"
+	PromLabelValues Key = "GET /prometheus/api/v1/label/{label}/values"
+	PromStatus      Key = "GET /prometheus/api/v1/status/{endpoint}"
+
 	Health  Key = "GET /health"
 	OpenAPI Key = "GET /openapi.json"
 
@@ -66,9 +72,10 @@ type Function string
 
 // The functions behind the API.
 const (
-	Ingest Function = "ingest"
-	Query  Function = "query"
-	Admin  Function = "admin"
+	Ingest     Function = "ingest"
+	Query      Function = "query"
+	Admin      Function = "admin"
+	Prometheus Function = "prometheus"
 )
 
 // Route is one row of the table.
@@ -93,6 +100,10 @@ func Routes() []Route {
 		{GetStatus, access.Admin, Admin},
 		{DiffView, access.Admin, Admin},
 		{OperateView, access.Admin, Admin},
+		{PromAsk, access.Read, Prometheus},
+		{PromPost, access.Read, Prometheus},
+		{PromLabelValues, access.Read, Prometheus},
+		{PromStatus, access.Read, Prometheus},
 		{Health, access.Anyone, Query},
 		{OpenAPI, access.Anyone, Query},
 		{Page, access.Anyone, Query},

@@ -133,9 +133,9 @@ func (g *grouping) rowOf(to *group, w view.Window) *groupRow {
 	if !ok {
 		row = &groupRow{piece: of, at: at, number: view.Window(g.rows), measured: g.Whole || g.at.step.Step.Exists()}
 		to.rows[at] = row
-		if g.rows++; g.MaxRows > 0 && g.rows > mostMerged*g.MaxRows {
+		if g.rows++; g.MaxRows > 0 && g.rows > g.mostRows() {
 			g.err = fmt.Errorf("%w: the selection merges more than %d rows; narrow from and to, or ask for longer steps "+
-				"with step", ErrTooManyRows, mostMerged*g.MaxRows)
+				"with step", ErrTooManyRows, g.mostRows())
 		}
 	}
 	to.latest = row
@@ -144,6 +144,14 @@ func (g *grouping) rowOf(to *group, w view.Window) *groupRow {
 
 // mostMerged bounds the rows in memory, as a multiple of those of an answer: groups are chosen once all are merged.
 const mostMerged = 10
+
+// mostRows returns the maximum number of rows in memory. Without a limit of groups, the answer has them all.
+func (g *grouping) mostRows() int {
+	if g.Limit > 0 && !g.isPaged() {
+		return mostMerged * g.MaxRows
+	}
+	return g.MaxRows
+}
 
 // pieceOf returns the piece of a window, and what names it among the rows of a group.
 func (g *grouping) pieceOf(w view.Window) (at int64, of piece) {

@@ -208,7 +208,7 @@ func (r groupReader) listKeys(ctx context.Context, q question) (keys []ListedKey
 		keys, err = r.namedKeys(q)
 		return keys, nil, err
 	}
-	filter := KeyFilter{Subset: q.subset, Fields: q.Key, Limit: r.maxKeys + 1}
+	filter := KeyFilter{Subset: q.subset, Fields: q.Key, Accept: q.Accept, Limit: r.maxKeys + 1}
 	if q.isPaged() {
 		filter.Limit, filter.After = min(q.Limit, r.maxKeys), q.from.last()
 	}
@@ -245,12 +245,14 @@ func (r groupReader) namedKeys(q question) ([]ListedKey, error) {
 			return nil, r.tooMany(q, fmt.Sprintf("more than %d keys, the maximum", r.maxKeys))
 		}
 	}
-	keys := make([]ListedKey, len(all))
-	for i, values := range all {
+	var keys []ListedKey
+	for _, values := range all {
 		if err := checkLength(q.fields, values); err != nil {
 			return nil, err
 		}
-		keys[i] = ListedKey{Key: r.Program.KeyOf(q.subset, values), Values: values, Live: true}
+		if q.Accept == nil || q.Accept(values) {
+			keys = append(keys, ListedKey{Key: r.Program.KeyOf(q.subset, values), Values: values, Live: true})
+		}
 	}
 	slices.SortFunc(keys, func(a, b ListedKey) int { return strings.Compare(string(a.Key), string(b.Key)) })
 	return keys, nil

@@ -17,6 +17,7 @@ type KeyFilter struct {
 	Subset view.Subset         // whose keys are listed
 	Fields map[string][]string // the values that a key field may have; a field that is left out may have any
 	Prefix string              // beginning of the first key field that Fields leaves out
+	Accept func([]string) bool // whether to list a key with these values of the subset's fields; nil: every key
 	Down   bool                // from the greatest key to the smallest
 	After  *view.Key           // lists the keys after this one, in the order; nil: from the beginning
 	Limit  int                 // maximum number of keys, at least 1
@@ -232,6 +233,9 @@ func (l *lister) match(key view.Key) (ListedKey, bool) {
 				return ListedKey{}, false
 			}
 		}
+	}
+	if l.filter.Accept != nil && !l.filter.Accept(values) {
+		return ListedKey{}, false
 	}
 	_, live := l.isLive[key]
 	return ListedKey{Key: key, Values: values, Live: live || !l.Generation.HasBase()}, true

@@ -17,6 +17,7 @@ import (
 type Selection struct {
 	View     view.Name
 	Key      map[string][]string // values of each key field: {"path": {"/favicon.ico"}}; a field left out may have any
+	Accept   func([]string) bool // of many keys: whether to read one with these values of the subset's fields; nil: all
 	From, To *time.Time          // nil: no bound
 	Total    bool                // also merge all windows into one row; only for one key
 

@@ -22,6 +22,7 @@ import (
 	audithandler "github.com/anabranch/anabranch/functions/audit/handler"
 	batchhandler "github.com/anabranch/anabranch/functions/batch/handler"
 	ingesthandler "github.com/anabranch/anabranch/functions/ingest/handler"
+	promhandler "github.com/anabranch/anabranch/functions/prometheus/handler"
 	queryhandler "github.com/anabranch/anabranch/functions/query/handler"
 	replayhandler "github.com/anabranch/anabranch/functions/replay/handler"
 	republishhandler "github.com/anabranch/anabranch/functions/republish/handler"
@@ -34,6 +35,7 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/programs"
+	"github.com/anabranch/anabranch/shared/promql"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/stream"
@@ -86,6 +88,7 @@ type Server struct {
 	replayHandler    *replayhandler.Handler
 	batchHandler     *batchhandler.Handler
 	queryHandler     *queryhandler.Handler
+	promHandler      *promhandler.Handler
 	republishHandler *republishhandler.Handler
 
 	told map[toldSkip]bool // what the log has told of skipped events; only ticks use it
@@ -165,6 +168,8 @@ func (s *Server) wire() error {
 	s.queryHandler = &queryhandler.Handler{
 		Serving: layers.Serving(), MaxAnswer: s.settings.MaxAnswer, Log: log,
 	}
+	s.promHandler = promhandler.New(promql.New(layers.Serving(), promql.BoundsOf(s.settings.All)), time.Now,
+		s.settings.MaxAnswer, log)
 	s.replayHandler = &replayhandler.Handler{Replay: layers.Replay(), Log: log}
 	s.auditHandler = &audithandler.Handler{Audit: layers.Audit(), Log: log}
 	s.adminHandler = &adminhandler.Handler{
@@ -259,39 +264,10 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 	return &front{
 		functions: map[api.Function]apiHandler{
 			api.Ingest: s.ingestHandler.Handle, api.Query: s.queryHandler.Handle, api.Admin: s.adminHandler.Handle,
+			api.Prometheus: s.promHandler.Handle,
 		},
 		guard:  guard{hosts: s.settings.Hosts, origins: s.settings.Origins},
 		limits: cmp.Or(s.settings.Limits, DefaultLimits()), log: s.settings.Log,
 		slots: make(chan struct{}, maxAtOnce), stopping: stopping,
 	}
-}
-
-// split keeps the runs of this process's catalog in memory, since it can make them again, and all other objects in
-// files.
-type split struct {
-	files, runs archive.Archive
-}
-
-var _ archive.Archive = (*split)(nil)
-
-func (s *split) of(key archive.Key) archive.Archive {
-	if key.IsOfRun() {
-		return s.runs
-	}
-	return s.files
-}
-
-// Put implements archive.Archive.
-func (s *split) Put(ctx context.Context, key archive.Key, body []byte) (time.Time, error) {
-	return s.of(key).Put(ctx, key, body)
-}
-
-// Get implements archive.Archive.
-func (s *split) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, error) {
-	return s.of(key).Get(ctx, key)
-}
-
-// List implements archive.Archive. The range must lie within one of the two.
-func (s *split) List(ctx context.Context, from, to archive.Key, limit int) ([]archive.Object, time.Time, error) {
-	return s.of(from).List(ctx, from, to, limit)
 }

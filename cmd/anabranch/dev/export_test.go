@@ -16,8 +16,10 @@ func NewFront(
 	function func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error),
 ) http.Handler {
 	return &front{
-		functions: map[api.Function]apiHandler{api.Ingest: function, api.Query: function, api.Admin: function},
-		limits:    limits, log: slog.New(slog.DiscardHandler), slots: make(chan struct{}, slots), stopping: stopping,
+		functions: map[api.Function]apiHandler{
+			api.Ingest: function, api.Query: function, api.Admin: function, api.Prometheus: function,
+		},
+		limits: limits, log: slog.New(slog.DiscardHandler), slots: make(chan struct{}, slots), stopping: stopping,
 	}
 }
 

@@ -63,6 +63,12 @@ func Document() ([]byte, error) {
 var elsewhere = map[api.Key]string{
 	api.Page:     "docs/page.md",
 	api.PageFile: "docs/page.md",
+
+	// Prometheus documents its API.
+	api.PromAsk:         "docs/prometheus.md",
+	api.PromPost:        "docs/prometheus.md",
+	api.PromLabelValues: "docs/prometheus.md",
+	api.PromStatus:      "docs/prometheus.md",
 }
 
 // Elsewhere returns the document that describes a route in place of this one: "docs/page.md". It is "" for a route that

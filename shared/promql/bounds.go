@@ -1,0 +1,121 @@
+package promql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/anabranch/anabranch/shared/setting"
+)
+
+// Bounds are the limits of one question. All are above 0.
+type Bounds struct {
+	Series  int           // series of one selector, and keys of a view that a selector reads
+	Samples int           // samples that all selectors of a question read
+	Points  int           // samples in memory at one time, while the engine evaluates
+	Steps   int           // instants of a question or of a subquery
+	Text    int           // bytes of an expression or of a matcher
+	Time    time.Duration // of the evaluation
+}
+
+// BoundsOf returns the limits that follow from settings. Steps is that of Prometheus.
+func BoundsOf(s setting.All) Bounds {
+	const perRow = 10 // samples for each row of an answer: they are small
+	return Bounds{
+		Series: s.MaxKeys, Samples: perRow * s.MaxRows, Points: 1_000_000, Steps: 11_000, Text: 16 << 10,
+		Time: 20 * time.Second,
+	}
+}
+
+// Refusal is the error for a question that exceeds a limit. Its text names the limit. Do not retry; ask for less.
+type Refusal struct{ Detail string }
+
+func (r *Refusal) Error() string { return r.Detail }
+
+func refuse(format string, args ...any) error { return &Refusal{fmt.Sprintf(format, args...)} }
+
+// explain turns errors of the engine about its limits into refusals that name them.
+func (b Bounds) explain(err error) error {
+	var samples promql.ErrTooManySamples
+	var late promql.ErrQueryTimeout
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return refusal // without what the engine says around it
+	case errors.As(err, &samples):
+		return refuse("the query needs more than %d samples in memory, the maximum; choose fewer series with labels, a "+
+			"shorter range or a longer step", b.Points)
+	case errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
+		return refuse("the query takes longer than %s, the maximum; choose fewer series with labels, a shorter range or a "+
+			"longer step", b.Time)
+	}
+	return err
+}
+
+// checkQuestion refuses what can be refused before the expression is read. Errors: ErrBadQuestion, *Refusal.
+func (b Bounds) checkQuestion(q Question) error {
+	if err := b.checkText(q.Expr); err != nil {
+		return err
+	}
+	switch {
+	case q.Step < 0 || q.Step > 0 && q.Step < time.Millisecond:
+		return fmt.Errorf("%w: invalid step %s: must be at least 1ms", ErrBadQuestion, q.Step)
+	case q.End.Before(q.Start):
+		return fmt.Errorf("%w: end %s is before start %s", ErrBadQuestion, q.End.UTC().Format(time.RFC3339),
+			q.Start.UTC().Format(time.RFC3339))
+	case q.Step > 0 && q.End.Sub(q.Start)/q.Step >= time.Duration(b.Steps):
+		return refuse("the query has more than %d steps, the maximum; ask for a shorter range or a longer step", b.Steps)
+	}
+	return nil
+}
+
+func (b Bounds) checkText(text string) error {
+	if len(text) > b.Text {
+		return refuse("the expression has %d bytes; the maximum is %d", len(text), b.Text)
+	}
+	return nil
+}
+
+// checkSubqueries refuses subqueries that are evaluated too often. The engine evaluates a subquery over the range of
+// the question and its own range, including those of the subqueries around it.
+func (b Bounds) checkSubqueries(q Question, expr parser.Expr) error {
+	var refused error
+	parser.Inspect(expr, func(node parser.Node, path []parser.Node) error {
+		inner, ok := node.(*parser.SubqueryExpr)
+		if !ok || refused != nil {
+			return nil
+		}
+		covered := q.End.Sub(q.Start) + inner.Range
+		for _, around := range path {
+			if outer, ok := around.(*parser.SubqueryExpr); ok {
+				covered += outer.Range
+			}
+		}
+		step := inner.Step
+		if step == 0 {
+			step = subqueryStep
+		}
+		if covered < 0 || covered/step >= time.Duration(b.Steps) {
+			refused = refuse("the subquery %s has more than %d steps, the maximum; ask for a shorter range or a longer step",
+				inner, b.Steps)
+		}
+		return nil
+	})
+	return refused
+}
+
+// checkSteps refuses a selector that becomes too many samples in memory: one for each series and step.
+func (b Bounds) checkSteps(metric string, series int, steps int64) error {
+	if series > b.Series {
+		return refuse("%s has more than %d series, the maximum of a selector; choose fewer with labels", metric, b.Series)
+	}
+	if int64(series)*steps > int64(b.Points) {
+		return refuse("%s has %d series at %d steps; the maximum of both multiplied is %d; choose fewer series with labels, "+
+			"a shorter range or a longer step", metric, series, steps, b.Points)
+	}
+	return nil
+}

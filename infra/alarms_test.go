@@ -236,6 +236,7 @@ func TestEveryFunctionIsWatched(t *testing.T) {
 	app := application(t)
 	watched := map[string][2]string{ // errors, throttles
 		"ingest": {"ApiErrorsAlarm", "ApiErrorsAlarm"}, "query": {"ApiErrorsAlarm", "ApiErrorsAlarm"},
+		"mcp":        {"ApiErrorsAlarm", "ApiErrorsAlarm"},
 		"prometheus": {"ApiErrorsAlarm", "ApiErrorsAlarm"},
 		"admin":      {"ApiErrorsAlarm", "ApiErrorsAlarm"}, "authorizer": {"ApiErrorsAlarm", "ApiErrorsAlarm"},
 		"speed": {"SpeedErrorsAlarm", "SpeedThrottlesAlarm"}, "batch": {"BatchDroppedAlarm", "BatchDroppedAlarm"},

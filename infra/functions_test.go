@@ -121,7 +121,8 @@ func TestTimes(t *testing.T) {
 	answers := min(29, int(settings.DropGrace.Seconds()))
 	publishes, longest := int(settings.PublishTime.Seconds()), int(settings.LongestInvocation.Seconds())
 	for name, most := range map[string]int{
-		"ingest": min(29, publishes), "query": answers, "prometheus": answers, "admin": answers, "authorizer": 9,
+		"ingest": min(29, publishes), "query": answers, "mcp": answers,
+		"prometheus": answers, "admin": answers, "authorizer": 9,
 		"batch": longest, "speed": longest, "republish": longest, "replay": longest, "audit": longest,
 	} {
 		if got := number(t, app.resource(large(name)+"Function").property("Timeout")); got > most {
@@ -223,6 +224,7 @@ func TestPermissions(t *testing.T) {
 	wanted := map[string]string{
 		"IngestPermission": "*/POST/v1/events", "QueryPermission": "*/GET/v1/views*", "HealthPermission": "*/GET/health",
 		"OpenapiPermission": "*/GET/openapi.json", "PagePermission": "*/GET/", "PageFilePermission": "*/GET/page/*",
+		"McpPermission":        "*/*/mcp",
 		"PrometheusPermission": "*/*/prometheus/api/v1/*",
 		"AdminPermission":      "*/*/v1/admin/*", "AuthorizerPermission": "authorizers/${KeyAuthorizer}",
 	}

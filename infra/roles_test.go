@@ -17,7 +17,7 @@ import (
 // capitalized.
 func functionNames() []string {
 	return []string{
-		"admin", "audit", "authorizer", "batch", "ingest", "prometheus", "query", "replay", "republish", "speed",
+		"admin", "audit", "authorizer", "batch", "ingest", "mcp", "prometheus", "query", "replay", "republish", "speed",
 	}
 }
 

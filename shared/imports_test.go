@@ -44,6 +44,9 @@ const (
 	examples   = "shared/view/examples"
 	fields     = "shared/view/fields"
 	lint       = "shared/view/lint"
+
+	mcpSDK  = "github.com/modelcontextprotocol/go-sdk"
+	mcpJSON = "github.com/google/jsonschema-go" // the schemas of its tools
 )
 
 // The rings, from the inside out. Each may import those before it.
@@ -144,6 +147,9 @@ func rules() map[string]rule {
 
 		"shared/operations": stepping(),
 
+		"shared/agents": {[]string{"shared/access", "shared/api", "shared/calendar", lint, spelling, viewfile},
+			[]string{mcpSDK, mcpJSON}},
+
 		"shared/setting": {append(slices.Clone(inner), "shared/runner"), []string{ulid}},
 		"shared/system":  {slices.Concat(inner, steps, layers, handed, []string{"shared/compare"}), nil},
 
@@ -220,6 +226,8 @@ func rules() map[string]rule {
 			[]string{"shared/api", "shared/aws/respond", "shared/event", "shared/promql"},
 			[]string{events, promModel, prom},
 		},
+		"functions/mcp/handler": {[]string{"shared/agents", "shared/api", "shared/aws/respond"},
+			[]string{events}},
 
 		"functions/authorizer/handler": {[]string{"shared/access", "shared/api"}, []string{events}}, // needs no layer
 
@@ -233,6 +241,7 @@ func rules() map[string]rule {
 		"functions/query":      onViews("query", "shared/serving"),
 		"functions/prometheus": onViews("prometheus", "shared/serving", "shared/promql"),
 		"functions/admin":      onViews("admin", "shared/operations", "shared/serving", "shared/compare"),
+		"functions/mcp":        onViews("mcp", "functions/query/handler", "shared/serving"),
 		"functions/authorizer": {
 			[]string{"functions/authorizer/handler", "shared/aws/launch", "shared/aws/sdk", "shared/setting"},
 			[]string{"github.com/aws/aws-lambda-go/lambda", awsSDK},
@@ -241,10 +250,10 @@ func rules() map[string]rule {
 		"cmd/anabranch": {
 			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/dev",
 				"cmd/anabranch/explain", "cmd/anabranch/fold", "cmd/anabranch/plan", examples, lint,
-				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/api", "shared/calendar",
-				"shared/event",
+				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/agents", "shared/api",
+				"shared/calendar", "shared/event",
 				"shared/setting", "shared/view", viewfile, spelling},
-			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
+			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid, mcpSDK},
 		},
 		// events that a user wrote, and views files, without a server
 		"cmd/anabranch/cases":   {[]string{examples, "cmd/anabranch/fold", "shared/view", viewfile}, nil},
@@ -263,7 +272,7 @@ func rules() map[string]rule {
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler",
 				"functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
-				"functions/prometheus/handler", "shared/promql",
+				"functions/prometheus/handler", "functions/mcp/handler", "shared/promql",
 			}),
 			[]string{events, ulid},
 		},
@@ -353,7 +362,7 @@ func TestImports(t *testing.T) {
 	for _, p := range all {
 		delete(left, p.name())
 		for _, problem := range slices.Concat(checkName(p), checkRule(p), checkRings(p), checkPurity(p), checkSDK(p),
-			checkYAML(p), checkPrometheus(p)) {
+			checkYAML(p), checkPrometheus(p), checkMCP(p)) {
 			t.Error(problem)
 		}
 	}
@@ -468,7 +477,8 @@ func checkYAML(p listed) (problems []string) {
 		return nil
 	}
 	switch p.name() {
-	case viewfile, "functions/batch", "cmd/anabranch", "cmd/anabranch/cases", lint,
+	case viewfile, "functions/batch", "cmd/anabranch", "cmd/anabranch/cases", lint, "shared/agents", "functions/mcp",
+		"functions/mcp/handler", "cmd/anabranch/dev",
 		"cmd/anabranch/plan", "shared/simulation",
 		"shared/simulation/history", "shared/simulation/mutants/play":
 		return nil
@@ -488,6 +498,18 @@ func checkPrometheus(p listed) (problems []string) {
 	}
 	if i := slices.IndexFunc(p.Deps, func(linked string) bool { return within(linked, prom) }); i >= 0 {
 		problems = append(problems, fmt.Sprintf("%s links %s: only who answers PromQL may", p.name(), p.Deps[i]))
+	}
+	return problems
+}
+
+// checkMCP: only who offers tools to assistants links the SDK of their protocol. The other functions stay small.
+func checkMCP(p listed) (problems []string) {
+	switch p.name() {
+	case "shared/agents", "functions/mcp", "functions/mcp/handler", "cmd/anabranch", "cmd/anabranch/dev":
+		return nil
+	}
+	if i := slices.IndexFunc(p.Deps, func(linked string) bool { return within(linked, mcpSDK) }); i >= 0 {
+		problems = append(problems, fmt.Sprintf("%s links %s: only what serves assistants may", p.name(), p.Deps[i]))
 	}
 	return problems
 }

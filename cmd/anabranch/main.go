@@ -27,6 +27,7 @@ type CLI struct {
 	Keys  KeysCmd  `cmd:"" help:"List the keys of a view."`
 	Views ViewsCmd `cmd:"" help:"List the views, describe one, or operate them."`
 	Smoke SmokeCmd `cmd:"" help:"Check a running server end to end, within a minute."`
+	MCP   MCPCmd   `cmd:"" name:"mcp" help:"Offer the views of a server to an assistant (MCP)."`
 
 	HelpOf  HelpCmd    `cmd:"" name:"help" help:"Describe a command: anabranch help views switch."`
 	Version VersionCmd `cmd:"" help:"Print the version."`

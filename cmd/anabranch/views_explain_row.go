@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/shared/agents"
 	"github.com/anabranch/anabranch/shared/calendar"
-	"github.com/anabranch/anabranch/shared/event"
 )
 
 // explainRow asks the server for one row with its parts, and says how it came about.
@@ -77,45 +76,17 @@ func lengthOf(ctx context.Context, asker *client.Client, name string) (time.Dura
 	if err != nil {
 		return 0, err
 	}
-	switch window := string(v.Window); window {
-	case "P1D":
-		return 24 * time.Hour, nil
-	case "P1W":
-		return 7 * 24 * time.Hour, nil
-	default:
-		length, err := time.ParseDuration(strings.ToLower(strings.TrimPrefix(window, "PT")))
-		if err != nil {
-			return 0, fmt.Errorf("the server's window %q is not a duration; is this an Anabranch server?", window)
-		}
-		return length, nil
-	}
+	return agents.WindowLength(string(v.Window))
 }
 
 // reasonOf says why a row is or is not exact.
-//
-// Source: docs/design.md 3.6: a row is exact when batch alone has it, and its window has ended by the horizon. An
-// answer without a horizon is that of a Kappa view.
 func reasonOf(a client.Answer, r client.Row) string {
 	horizon := a.Horizon
 	if r.Horizon != "" {
 		horizon = r.Horizon
 	}
-	switch {
-	case r.Exact:
-		return fmt.Sprintf("Exact: batch has folded every event that arrived before the horizon, %s.\n"+
-			"A later event of this window can still change the row.", horizon)
-	case a.Complete != "":
-		return fmt.Sprintf("Not exact: the stream alone maintains this view. "+
-			"The row has all events that arrived before %s.", a.Complete)
-	case horizon == "":
-		return "Not exact: the stream alone maintains this view. The server does not know yet up to when the row is complete."
-	case r.Parts.Speed != nil:
-		return fmt.Sprintf("Not exact: speed has events that batch has not folded. The horizon is %s.", horizon)
-	}
-	end, endOK := event.ParseInstant(string(r.End))
-	until, untilOK := event.ParseInstant(string(horizon))
-	if endOK && untilOK && !end.After(until) { // of many keys: an item of its key is ahead of the answer's horizon
-		return "Not exact: a run of batch is being applied to this row. Ask again in some seconds."
-	}
-	return fmt.Sprintf("Not exact: the window ends after the horizon, %s. Events of the window may still arrive.", horizon)
+	return agents.WhyExact(agents.RowFacts{
+		Exact: r.Exact, End: string(r.End), HasSpeed: r.Parts.Speed != nil, Horizon: string(horizon),
+		Complete: string(a.Complete),
+	})
 }

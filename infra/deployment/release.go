@@ -11,7 +11,9 @@ import (
 
 // Published returns the names of the functions that the gateway calls by an alias. The template publishes a version of
 // each whenever its package changes.
-func Published() []string { return []string{"admin", "authorizer", "ingest", "prometheus", "query"} }
+func Published() []string {
+	return []string{"admin", "authorizer", "ingest", "mcp", "prometheus", "query"}
+}
 
 // writeRelease adds a file to the packages of the published functions that changes with the templates and the values of
 // the parameters. SAM publishes a new version only if the package or the text of the template changes. If a parameter

@@ -44,6 +44,7 @@ const (
 	Speed      = Name + "-speed"
 	Batch      = Name + "-batch"
 	Query      = Name + "-query"
+	MCP        = Name + "-mcp"
 	Republish  = Name + "-republish"
 	Replay     = Name + "-replay"
 	Audit      = Name + "-audit"

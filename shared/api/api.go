@@ -37,12 +37,18 @@ const (
 	PromLabelValues Key = "GET /prometheus/api/v1/label/{label}/values"
 	PromStatus      Key = "GET /prometheus/api/v1/status/{endpoint}"
 
+	CallTools   Key = "POST /mcp"
+	ListenTools Key = "GET /mcp" // refused: the tools have nothing to tell unasked
+
 	Health  Key = "GET /health"
 	OpenAPI Key = "GET /openapi.json"
 
 	Page     Key = "GET /"            // the page that shows views in a browser
 	PageFile Key = "GET /page/{file}" // a script, style sheet or picture of the page
 )
+
+// BatchIsLate is how the warning of an answer begins whose horizon is older than the settings explain.
+const BatchIsLate = "batch is late"
 
 // Method returns the HTTP method, for example "GET".
 func (k Key) Method() string {
@@ -76,6 +82,7 @@ const (
 	Query      Function = "query"
 	Admin      Function = "admin"
 	Prometheus Function = "prometheus"
+	MCP        Function = "mcp"
 )
 
 // Route is one row of the table.
@@ -104,6 +111,8 @@ func Routes() []Route {
 		{PromPost, access.Read, Prometheus},
 		{PromLabelValues, access.Read, Prometheus},
 		{PromStatus, access.Read, Prometheus},
+		{CallTools, access.Read, MCP},
+		{ListenTools, access.Read, MCP},
 		{Health, access.Anyone, Query},
 		{OpenAPI, access.Anyone, Query},
 		{Page, access.Anyone, Query},

@@ -22,6 +22,7 @@ import (
 	audithandler "github.com/anabranch/anabranch/functions/audit/handler"
 	batchhandler "github.com/anabranch/anabranch/functions/batch/handler"
 	ingesthandler "github.com/anabranch/anabranch/functions/ingest/handler"
+	mcphandler "github.com/anabranch/anabranch/functions/mcp/handler"
 	promhandler "github.com/anabranch/anabranch/functions/prometheus/handler"
 	queryhandler "github.com/anabranch/anabranch/functions/query/handler"
 	replayhandler "github.com/anabranch/anabranch/functions/replay/handler"
@@ -89,6 +90,7 @@ type Server struct {
 	batchHandler     *batchhandler.Handler
 	queryHandler     *queryhandler.Handler
 	promHandler      *promhandler.Handler
+	mcpHandler       *mcphandler.Handler
 	republishHandler *republishhandler.Handler
 
 	told map[toldSkip]bool // what the log has told of skipped events; only ticks use it
@@ -170,6 +172,9 @@ func (s *Server) wire() error {
 	}
 	s.promHandler = promhandler.New(promql.New(layers.Serving(), promql.BoundsOf(s.settings.All)), time.Now,
 		s.settings.MaxAnswer, log)
+	s.mcpHandler = mcphandler.New(mcphandler.Settings{
+		Query: s.queryHandler.Handle, MaxAnswer: s.settings.MaxAnswer, Now: time.Now, Log: log,
+	})
 	s.replayHandler = &replayhandler.Handler{Replay: layers.Replay(), Log: log}
 	s.auditHandler = &audithandler.Handler{Audit: layers.Audit(), Log: log}
 	s.adminHandler = &adminhandler.Handler{
@@ -265,6 +270,7 @@ func (s *Server) Handler(stopping context.Context) http.Handler {
 		functions: map[api.Function]apiHandler{
 			api.Ingest: s.ingestHandler.Handle, api.Query: s.queryHandler.Handle, api.Admin: s.adminHandler.Handle,
 			api.Prometheus: s.promHandler.Handle,
+			api.MCP:        s.mcpHandler.Handle,
 		},
 		guard:  guard{hosts: s.settings.Hosts, origins: s.settings.Origins},
 		limits: cmp.Or(s.settings.Limits, DefaultLimits()), log: s.settings.Log,

@@ -18,6 +18,7 @@ func NewFront(
 	return &front{
 		functions: map[api.Function]apiHandler{
 			api.Ingest: function, api.Query: function, api.Admin: function, api.Prometheus: function,
+			api.MCP: function,
 		},
 		limits: limits, log: slog.New(slog.DiscardHandler), slots: make(chan struct{}, slots), stopping: stopping,
 	}

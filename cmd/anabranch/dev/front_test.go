@@ -77,6 +77,9 @@ func TestMethods(t *testing.T) {
 		if r.Key == api.PromAsk || r.Key == api.PromPost { // clients choose
 			allow = "GET, HEAD, POST, OPTIONS"
 		}
+		if r.Key == api.CallTools || r.Key == api.ListenTools {
+			allow = "POST, GET, HEAD, OPTIONS"
+		}
 		if r.Key == api.DiffView { // an operation named "diff" would have the same path, but does not exist
 			allow = "GET, HEAD, POST, OPTIONS"
 		}

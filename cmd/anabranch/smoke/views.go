@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/shared/api"
 )
 
 // every is the time between two looks at a deployment that is not ready.
@@ -166,10 +167,6 @@ func lagOf(a client.Answer) lag {
 	return l
 }
 
-// late is the beginning of the server's warning that batch is behind by more than its settings explain: twice the slot
-// + the seal delay + the time between ticks.
-const late = "batch is late"
-
 // horizon checks that batch is not late for any view that answered.
 func (r *run) horizon(context.Context) (string, error) {
 	if len(r.lags) == 0 {
@@ -178,7 +175,7 @@ func (r *run) horizon(context.Context) (string, error) {
 	var behind, all []string
 	for _, l := range r.lags {
 		for _, w := range l.warnings {
-			if strings.HasPrefix(w, late) {
+			if strings.HasPrefix(w, api.BatchIsLate) {
 				all = append(all, l.view+": "+w)
 			}
 		}

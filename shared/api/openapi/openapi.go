@@ -69,6 +69,9 @@ var elsewhere = map[api.Key]string{
 	api.PromPost:        "docs/prometheus.md",
 	api.PromLabelValues: "docs/prometheus.md",
 	api.PromStatus:      "docs/prometheus.md",
+
+	api.CallTools:   "docs/mcp.md",
+	api.ListenTools: "docs/mcp.md",
 }
 
 // Elsewhere returns the document that describes a route in place of this one: "docs/page.md". It is "" for a route that

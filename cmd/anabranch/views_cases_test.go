@@ -12,7 +12,7 @@ const sampleTests = "../../localstack/sample/views.test.yaml"
 func TestTestsOfTheSample(t *testing.T) {
 	s := newSession()
 	s.do(t, exitOK, "views", "test", sampleViews)
-	says(t, &s.out, "ok    an event that comes twice counts once\n", sampleTests+": 5 tests, 0 failed\n")
+	says(t, &s.out, "ok    an event that comes twice counts once\n", sampleTests+": 7 tests, 0 failed\n")
 }
 
 // TestFailingTests checks output and exit code when a test fails.
@@ -21,7 +21,7 @@ func TestFailingTests(t *testing.T) {
 	s := newSession()
 	s.do(t, exitRejected, "views", "test", changed, "--tests", sampleTests)
 	says(t, &s.out, "FAIL  a page counts its requests in the hour of their time\n      "+sampleTests+
-		`:11:13: page_views {path: "/"} at 2015-05-17T10:00:00Z: views is 1, want 2`+"\n", "5 tests, 1 failed\n")
+		`:11:13: page_views {path: "/"} at 2015-05-17T10:00:00Z: views is 1, want 2`+"\n", "7 tests, 1 failed\n")
 	s = newSession()
 	s.do(t, exitRejected, "views", "test", changed, "--tests", sampleTests, "-ojson")
 	says(t, &s.out, `{"file":"`+sampleTests+`","tests":[{"name":"a page counts`, `"passed":false,"failures":[{"line":11,`,

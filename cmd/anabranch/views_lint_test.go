@@ -37,7 +37,7 @@ func TestLint(t *testing.T) {
 	broken := brokenSample(t, "count()", "cont()", "24h", "25h")
 	s = newSession()
 	s.do(t, exitRejected, "views", "lint", broken)
-	says(t, &s.out, broken+`:11:14: unknown aggregate "cont"; did you mean "count"?`, ":35:17:", ":33:13: a window longer",
+	says(t, &s.out, broken+`:11:14: unknown aggregate "cont"; did you mean "count"?`, ":37:17:", ":35:13: a window longer",
 		": 4 errors, 0 warnings\n")
 	if s.err.Len() > 0 {
 		t.Errorf("stderr: %s", &s.err)

@@ -54,6 +54,7 @@ func kappa(ctx context.Context, command, dir string) error {
 	question := []string{
 		"query", "page_views", "path=/favicon.ico",
 		"--from", "2015-05-17T10:00:00Z", "--to", "2015-05-17T18:00:00Z", "--total",
+		"--values", "views,bytes,mean_bytes,size.p95",
 	}
 	if err := server.anabranch(ctx, question...); err != nil {
 		return err
@@ -113,8 +114,8 @@ func kappa(ctx context.Context, command, dir string) error {
 	if err != nil {
 		return fmt.Errorf("after the rollback: %w", err)
 	}
-	fmt.Printf("  %d keys, %d windows, %d values: all equal to a fold of all %d events with the old definition\n",
-		verified.Keys, verified.Windows, verified.Values, len(lines))
+	fmt.Printf("  %d keys, %d windows, %d values: as in a fold of all %d events with the old definition\n",
+		verified.Keys, verified.Rows, verified.Values, len(lines))
 
 	say("6. Drop the generation that we rolled back from.")
 	if err := server.anabranch(ctx, "views", "drop", "page_views", "--yes"); err != nil {
@@ -135,8 +136,8 @@ func (s *server) until(ctx context.Context, lines [][]byte, changed bool) error 
 	for {
 		verified, err := s.VerifyPageViews(ctx, lines, changed)
 		if err == nil {
-			fmt.Printf("  %d keys, %d windows, %d values: all equal to a fold of the %d events sent so far\n",
-				verified.Keys, verified.Windows, verified.Values, len(lines))
+			fmt.Printf("  %d keys, %d windows, %d values: as in a fold of the %d events sent so far\n",
+				verified.Keys, verified.Rows, verified.Values, len(lines))
 			return nil
 		}
 		if err := pause(ctx, err); err != nil {

@@ -25,7 +25,10 @@ func lambda(ctx context.Context, command, dir string) error {
 	}
 
 	say("2. Seconds later the speed layer answers. The numbers are right, but not yet marked exact.")
-	ask := []string{"query", "page_views", "path=/favicon.ico", "--from", "2015-05-20T15:00:00Z", "--total", "--parts"}
+	ask := []string{
+		"query", "page_views", "path=/favicon.ico", "--from", "2015-05-20T15:00:00Z", "--total", "--parts",
+		"--values", "views,bytes,mean_bytes,size.p95",
+	}
 	if err := server.Wait(ctx, "every event in the answers", complete); err != nil {
 		return err
 	}
@@ -42,10 +45,11 @@ func lambda(ctx context.Context, command, dir string) error {
 		return fmt.Errorf("query: %w", err)
 	}
 
-	say("4. Compare every value of every view with a separate fold of the file, which shares no code with Anabranch.")
+	say("4. Compare every value of every view, and merged answers, with a separate fold of the file, which shares no\n" +
+		"   code with Anabranch. Values must be equal, and estimates within their errors.")
 	verified, err := server.Verify(ctx)
 	for _, v := range verified {
-		fmt.Printf("  %-17s %5d keys %6d windows %6d values: all equal, all exact\n", v.View, v.Keys, v.Windows, v.Values)
+		fmt.Printf("  %-25s %5d keys %6d rows %6d values: all right, all exact\n", v.What, v.Keys, v.Rows, v.Values)
 	}
 	if err != nil {
 		return err

@@ -215,7 +215,7 @@ func (w *world) verify(t *testing.T, exact bool) {
 		t.Fatal(err)
 	}
 	for _, v := range verified {
-		t.Logf("%-17s %5d keys %6d windows %6d values: all equal, exact %v", v.View, v.Keys, v.Windows, v.Values, exact)
+		t.Logf("%-25s %5d keys %6d rows %6d values: all right, exact %v", v.What, v.Keys, v.Rows, v.Values, exact)
 	}
 	t.Logf("%d distinct events, verified in %.0f s", len(lines), time.Since(began).Seconds())
 }

@@ -12,11 +12,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -60,10 +58,28 @@ type Answer struct {
 
 // Row is one window of an answer.
 type Row struct {
-	Start  string                 `json:"start"`
-	Values map[string]json.Number `json:"values"`
-	Exact  bool                   `json:"exact"`
+	Key    map[string]string `json:"key"` // Only in an answer for many keys.
+	Start  string            `json:"start"`
+	Values map[string]Value  `json:"values"`
+	Exact  bool              `json:"exact"`
 }
+
+// Value is what a row has for one aggregate: a number, or the numbers of its readings by name. A number is "" for null.
+type Value struct {
+	json.Number
+	Readings map[string]json.Number // nil for an aggregate without readings
+}
+
+// UnmarshalJSON reads a number, an object of numbers, or null.
+func (v *Value) UnmarshalJSON(text []byte) error {
+	*v = Value{}
+	if bytes.HasPrefix(text, []byte("{")) {
+		return json.Unmarshal(text, &v.Readings)
+	}
+	return json.Unmarshal(text, &v.Number)
+}
+
+func (v Value) numbers() int { return max(1, len(v.Readings)) }
 
 // Requests returns the number of events that an answer of the view `traffic` counts, or -1 for an answer of another
 // view.
@@ -103,9 +119,10 @@ func (s Server) Wait(ctx context.Context, what string, holds func(Answer) bool) 
 	}
 }
 
-// Ask queries one key of a view.
-func (s Server) Ask(ctx context.Context, view string, key url.Values) (a Answer, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/v1/views/"+view+"/query?"+key.Encode(), nil)
+// Ask queries a view.
+func (s Server) Ask(ctx context.Context, view string, parameters url.Values) (a Answer, err error) {
+	target := s.URL + "/v1/views/" + view + "/query?" + parameters.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return a, err
 	}
@@ -127,57 +144,15 @@ func (s Server) Ask(ctx context.Context, view string, key url.Values) (a Answer,
 	return a, json.Unmarshal(body, &a)
 }
 
-// request is one line of the sample. The views ignore events of other types.
-type request struct {
-	Type string    `json:"type"`
-	Time time.Time `json:"time"`
-	Data struct {
-		Method string       `json:"method"`
-		Path   string       `json:"path"`
-		Status int          `json:"status"`
-		Bytes  *json.Number `json:"bytes"`
-	} `json:"data"`
-}
-
-// check is a view of the sample, defined a second time in Go.
-type check struct {
-	view   string
-	window time.Duration
-	wants  func(request) bool
-	key    func(request) url.Values
-	names  map[string]string // the name of each aggregate, and its function of data.bytes
-}
-
-var checks = []check{
-	{
-		view: "page_views", window: time.Hour,
-		wants: func(r request) bool { return r.Data.Status < 400 },
-		key:   func(r request) url.Values { return url.Values{"path": {r.Data.Path}} },
-		names: map[string]string{"views": "count", "bytes": "sum", "mean_bytes": "mean", "largest": "max"},
-	},
-	{
-		view: "traffic", window: time.Hour,
-		wants: func(request) bool { return true },
-		key:   func(request) url.Values { return url.Values{} },
-		names: map[string]string{"requests": "count", "bytes": "sum", "smallest": "min", "largest": "max"},
-	},
-	{
-		view: "errors_by_status", window: 24 * time.Hour,
-		wants: func(r request) bool { return r.Data.Status >= 400 },
-		key: func(r request) url.Values {
-			return url.Values{"status": {fmt.Sprint(r.Data.Status)}, "method": {r.Data.Method}}
-		},
-		names: map[string]string{"requests": "count", "bytes": "sum"},
-	},
-}
-
-// Verified counts the keys, windows and values that were compared for one view.
+// Verified counts the keys, rows and values that were compared for one question. Each reading is a value.
 type Verified struct {
-	View                  string
-	Keys, Windows, Values int
+	What               string // The view, and what was asked of it unless it is every window.
+	Keys, Rows, Values int
 }
 
-// Verify compares every value of every view with a fold of the sample. Every row must be exact.
+// Verify compares every value of every view with a fold of the sample, and two merged answers of the README: visitors
+// per day in Berlin, and sizes per page. Every row must be exact. `quantiles` and `distinct` must be within their stated
+// errors, and all other values equal.
 func (s Server) Verify(ctx context.Context) ([]Verified, error) {
 	lines, err := Lines()
 	if err != nil {
@@ -198,15 +173,15 @@ func (s Server) VerifyLines(ctx context.Context, lines [][]byte, exact bool) ([]
 	for _, c := range checks {
 		v, err := s.compare(ctx, c, requests, exact)
 		if err != nil {
-			return all, fmt.Errorf("view %s: %w", c.view, err)
+			return all, fmt.Errorf("%s: %w", c.what, err)
 		}
 		all = append(all, v)
 	}
 	return all, nil
 }
 
-// VerifyPageViews is VerifyLines for the view `page_views` alone, and rows need not be exact. all means that the
-// definition has been changed to count failed requests, too.
+// VerifyPageViews is VerifyLines for the windows of the view `page_views` alone, and rows need not be exact. all means
+// that the definition has been changed to count failed requests, too.
 func (s Server) VerifyPageViews(ctx context.Context, lines [][]byte, all bool) (Verified, error) {
 	requests, err := read(lines)
 	if err != nil {
@@ -220,125 +195,58 @@ func (s Server) VerifyPageViews(ctx context.Context, lines [][]byte, all bool) (
 }
 
 func (s Server) compare(ctx context.Context, c check, requests []request, exact bool) (Verified, error) {
-	v := Verified{View: c.view}
+	v := Verified{What: c.what}
 	byKey := c.group(requests)
-	for _, key := range slices.Sorted(maps.Keys(byKey)) {
-		parameters, err := url.ParseQuery(key)
-		if err != nil {
-			return v, err
-		}
-		a, err := s.Ask(ctx, c.view, parameters)
-		if err != nil {
-			return v, err
-		}
+	answers, err := s.answers(ctx, c, slices.Sorted(maps.Keys(byKey)))
+	if err != nil {
+		return v, err
+	}
+	for key, a := range answers {
 		if len(a.Data) != len(byKey[key]) {
-			return v, fmt.Errorf("%s has %d windows, want %d", key, len(a.Data), len(byKey[key]))
+			return v, fmt.Errorf("%s has %d rows, want %d", key, len(a.Data), len(byKey[key]))
 		}
 		for _, r := range a.Data {
 			if exact && a.Horizon != nil && !r.Exact {
-				return v, fmt.Errorf("%s, window %s: the row is not exact", key, r.Start)
+				return v, fmt.Errorf("%s, %s: the row is not exact", key, r.Start)
 			}
-			if err := c.row(r, byKey[key][r.Start]); err != nil {
-				return v, fmt.Errorf("%s, window %s: %w", key, r.Start, err)
+			if err := c.row(r, byKey[key]); err != nil {
+				return v, fmt.Errorf("%s, %s: %w", key, r.Start, err)
 			}
-			v.Values += len(r.Values)
+			for _, value := range r.Values {
+				v.Values += value.numbers()
+			}
 		}
-		v.Keys, v.Windows = v.Keys+1, v.Windows+len(a.Data)
+		v.Keys, v.Rows = v.Keys+1, v.Rows+len(a.Data)
 	}
 	return v, nil
 }
 
-// group groups requests by key and window.
-func (c check) group(requests []request) map[string]map[string][]request {
-	byKey := map[string]map[string][]request{}
-	for _, r := range requests {
-		if r.Type != "web.request" || !c.wants(r) {
-			continue
+// answers returns the answer for each key. A check that is together asks once, and must get all keys and no others.
+func (s Server) answers(ctx context.Context, c check, keys []string) (map[string]Answer, error) {
+	answers := map[string]Answer{}
+	if c.together {
+		a, err := s.Ask(ctx, c.view, c.parameters)
+		for _, key := range keys {
+			answers[key] = Answer{Horizon: a.Horizon}
 		}
-		key := c.key(r).Encode()
-		if byKey[key] == nil {
-			byKey[key] = map[string][]request{}
+		for _, r := range a.Data {
+			key := url.Values{}
+			for field, value := range r.Key {
+				key.Set(field, value)
+			}
+			answers[key.Encode()] = Answer{Horizon: a.Horizon, Data: append(answers[key.Encode()].Data, r)}
 		}
-		start := r.Time.UTC().Truncate(c.window).Format(time.RFC3339)
-		byKey[key][start] = append(byKey[key][start], r)
+		return answers, err
 	}
-	return byKey
-}
-
-func (c check) row(r Row, requests []request) error {
-	for name, function := range c.names {
-		if want := fold(function, requests); string(r.Values[name]) != want {
-			return fmt.Errorf("%s is %s, want %s", name, r.Values[name], want)
+	for _, key := range keys {
+		parameters, err := url.ParseQuery(key)
+		if err != nil {
+			return nil, err
 		}
-	}
-	return nil
-}
-
-// fold computes one value, with exact numbers.
-func fold(function string, requests []request) string {
-	if function == "count" {
-		return fmt.Sprint(len(requests))
-	}
-	var sum, smallest, largest big.Int
-	n := int64(0)
-	for _, r := range requests {
-		if r.Data.Bytes == nil {
-			continue
-		}
-		b, ok := new(big.Int).SetString(r.Data.Bytes.String(), 10)
-		if !ok {
-			return "an integer, but an event has bytes that are not an integer"
-		}
-		if n == 0 || b.Cmp(&smallest) < 0 {
-			smallest.Set(b)
-		}
-		if n == 0 || b.Cmp(&largest) > 0 {
-			largest.Set(b)
-		}
-		sum.Add(&sum, b)
-		n++
-	}
-	switch {
-	case n == 0:
-		return "" // null
-	case function == "sum":
-		return sum.String()
-	case function == "min":
-		return smallest.String()
-	case function == "max":
-		return largest.String()
-	}
-	return mean(&sum, n)
-}
-
-// mean returns sum / n, rounded half to even to 16 significant digits, without trailing zeros.
-func mean(sum *big.Int, n int64) string {
-	digits := 16 - len(new(big.Int).Quo(sum, big.NewInt(n)).String())
-	if sum.Sign() == 0 {
-		return "0"
-	}
-	if sum.Cmp(big.NewInt(n)) < 0 {
-		return "a mean of at least 1, because mean cannot round a smaller one"
-	}
-	text := new(big.Rat).SetFrac(sum, big.NewInt(n)).FloatString(digits + 40)
-	scaled, _ := new(big.Int).SetString(strings.Replace(text, ".", "", 1), 10)
-	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(40), nil)
-	whole, rest := new(big.Int).QuoRem(scaled, unit, new(big.Int))
-	switch twice := new(big.Int).Lsh(rest, 1).Cmp(unit); {
-	case twice > 0, twice == 0 && whole.Bit(0) == 1:
-		whole.Add(whole, big.NewInt(1))
-	}
-	text = whole.String()
-	text = text[:len(text)-digits] + "." + text[len(text)-digits:]
-	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
-}
-
-func read(lines [][]byte) ([]request, error) {
-	requests := make([]request, len(lines))
-	for i, line := range lines {
-		if err := json.Unmarshal(line, &requests[i]); err != nil {
-			return nil, fmt.Errorf("line %d: %w", i+1, err)
+		maps.Copy(parameters, c.parameters)
+		if answers[key], err = s.Ask(ctx, c.view, parameters); err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	return requests, nil
+	return answers, nil
 }

@@ -116,7 +116,7 @@ func verify(t *testing.T, server sample.Server) {
 		t.Fatal(err)
 	}
 	for _, v := range verified {
-		t.Logf("%s: %d keys, %d windows, %d values", v.View, v.Keys, v.Windows, v.Values)
+		t.Logf("%s: %d keys, %d rows, %d values", v.What, v.Keys, v.Rows, v.Values)
 	}
 }
 

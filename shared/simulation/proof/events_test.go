@@ -12,6 +12,20 @@ type made struct {
 	id                              string
 	millis                          int64
 	key, amount, user, item, weight string
+	lines                           []saleLine // nil: the event has no array of lines
+}
+
+// saleLine is one element of an array, as the parts of its JSON.
+type saleLine struct{ price, pieces string }
+
+func (l saleLine) json() string {
+	var members []string
+	for _, f := range [][2]string{{"price", l.price}, {"pieces", l.pieces}} {
+		if f[1] != "" {
+			members = append(members, fmt.Sprintf("%q:%s", f[0], f[1]))
+		}
+	}
+	return "{" + strings.Join(members, ",") + "}"
 }
 
 func (m *made) json() []byte {
@@ -21,6 +35,13 @@ func (m *made) json() []byte {
 		if f[1] != "" {
 			data = append(data, fmt.Sprintf("%q:%s", f[0], f[1]))
 		}
+	}
+	if m.lines != nil {
+		var lines []string
+		for _, l := range m.lines {
+			lines = append(lines, l.json())
+		}
+		data = append(data, `"lines":[`+strings.Join(lines, ",")+"]")
 	}
 	at := time.UnixMilli(m.millis).UTC().Format("2006-01-02T15:04:05.000Z")
 	return fmt.Appendf(nil, `{"specversion":"1.0","id":%q,"source":%q,"type":"sale","time":%q,"data":{%s}}`, m.id,
@@ -74,6 +95,7 @@ func (m *maker) next() made {
 	e := made{
 		id: fmt.Sprintf("e%d", m.n), millis: at.UnixMilli(), key: fmt.Sprintf("%q", fmt.Sprint("k", m.keys.Uint64())),
 		amount: m.amount(), user: m.user(), item: m.item(), weight: m.weight(),
+		lines: m.lines(),
 	}
 	m.made = append(m.made, e)
 	return e
@@ -163,4 +185,24 @@ func (m *maker) weight() string {
 		return "0"
 	}
 	return fmt.Sprintf("%d.%02d", m.IntN(20), m.IntN(100))
+}
+
+// lines makes up to four lines, in one event of 20 no array. Prices have 2 decimals, or up to 27; a product is rounded
+// then. In one line of 60 a number is missing or none, or the product is too large.
+func (m *maker) lines() []saleLine {
+	if m.IntN(20) == 0 {
+		return nil
+	}
+	lines := make([]saleLine, m.IntN(5))
+	for i := range lines {
+		l := &lines[i]
+		l.price, l.pieces = fmt.Sprintf("%d.%02d", m.IntN(100), m.IntN(100)), fmt.Sprint(1+m.IntN(9))
+		switch m.IntN(60) {
+		case 0:
+			l.price = []string{m.broken(), "9e29"}[m.IntN(2)]
+		case 1, 2, 3:
+			l.price, l.pieces = "-0."+m.digits(27), m.digits(3)+"."+m.digits(9)
+		}
+	}
+	return lines
 }

@@ -19,6 +19,7 @@ var (
 var sales = fields{
 	key: []view.KeyField{{Field: "key", Expr: "data.key"}}, window: day, number: "data.amount", scalar: "data.user",
 	user: "data.user", item: "data.item", weight: "data.weight", condition: "data.weight > 10",
+	array: "data.lines.map(l, l.price * l.pieces)",
 }
 
 // TestGeneratedEvents compares every aggregate over generated events, with and without a condition, with a computation

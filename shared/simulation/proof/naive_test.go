@@ -103,6 +103,7 @@ type fact struct {
 	identity     event.Identity
 	amount       *big.Int // of 10^-27
 	weight       *big.Int // of 10^-27
+	basket       *big.Int // of 10^-27: the sum over the lines
 	user, item   scalar
 	isUser       bool
 	isItem       bool // not a too long one either
@@ -121,11 +122,32 @@ func factOf(m *made) fact {
 	if units, ok := number(m.weight); ok {
 		f.weight, f.holds = units, units.Cmp(new(big.Int).Mul(big.NewInt(10), power(places))) > 0
 	}
-	f.fails = f.weight == nil
+	f.fails, f.basket = f.weight == nil, basketOf(m.lines)
 	f.user, f.isUser = scalarOf(m.user)
 	f.item, f.isItem = scalarOf(m.item)
 	f.isItem = f.isItem && len(f.item.text) <= mostText
 	return f
+}
+
+// basketOf returns the sum of price times pieces, each product rounded. It is nil without an array, if a line has no
+// number, and if a number on the way is too large.
+func basketOf(lines []saleLine) *big.Int {
+	if lines == nil {
+		return nil
+	}
+	sum, limit := new(big.Int), power(places+30)
+	for _, l := range lines {
+		price, ok := number(l.price)
+		pieces, also := number(l.pieces)
+		if !ok || !also {
+			return nil
+		}
+		product := nearest(new(big.Rat).Mul(ofUnits(price), new(big.Rat).SetInt(pieces)))
+		if sum.Add(sum, product); product.CmpAbs(limit) >= 0 || sum.CmpAbs(limit) >= 0 {
+			return nil
+		}
+	}
+	return sum
 }
 
 // chosen returns the facts that an aggregate uses, and how many it skips.
@@ -137,6 +159,8 @@ func chosen(name string, facts []*fact) (used []*fact, skipped int64) {
 		case "n", "frequency":
 		case "earliest", "latest", "uniques":
 			lacks = !f.isUser
+		case "basket", "average_basket":
+			lacks = f.basket == nil
 		case "often":
 			lacks = !f.isItem
 		case "heavy":
@@ -165,7 +189,8 @@ func exactly(name string, facts []*fact, seconds int64) (value string, ok bool) 
 		return fmt.Sprint(len(facts)), true
 	case "frequency":
 		return rounded(big.NewRat(int64(len(facts)), seconds)), true
-	case "total", "mean", "least", "greatest", "variance", "stddev", "rate", "earliest", "latest":
+	case "total", "mean", "least", "greatest", "variance", "stddev", "rate", "earliest", "latest",
+		"basket", "average_basket":
 	default:
 		return "", false
 	}
@@ -184,14 +209,18 @@ func exactly(name string, facts []*fact, seconds int64) (value string, ok bool) 
 	}
 	sum, squares := new(big.Int), new(big.Int)
 	for _, f := range facts {
-		sum.Add(sum, f.amount)
-		squares.Add(squares, new(big.Int).Mul(f.amount, f.amount))
+		n := f.amount
+		if strings.HasSuffix(name, "basket") {
+			n = f.basket
+		}
+		sum.Add(sum, n)
+		squares.Add(squares, new(big.Int).Mul(n, n))
 	}
 	total, count := ofUnits(sum), big.NewRat(int64(len(facts)), 1)
 	switch name {
-	case "total":
+	case "total", "basket":
 		return plain(total, places), true
-	case "mean":
+	case "mean", "average_basket":
 		return rounded(total.Quo(total, count)), true
 	case "rate":
 		return rounded(total.Quo(total, big.NewRat(seconds, 1))), true

@@ -5,6 +5,7 @@
 package proof_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ var (
 		"earliest", "latest"}
 	sketchNames = []string{"uniques", "spread"}
 	topNames    = []string{"often", "heavy"}
+	arrayNames  = []string{"basket", "average_basket"} // sums over an array: exact, too
 )
 
 // fields says what the aggregates of a view read.
@@ -32,6 +34,7 @@ type fields struct {
 	item      string // of often and heavy
 	weight    string // of heavy
 	condition string
+	array     string // of basket and average_basket: the sum of it; "" if the events have no arrays
 }
 
 // shown is the number of values that tops show.
@@ -44,6 +47,7 @@ func (f fields) expression(name, condition string) string {
 		"greatest": {"max", f.number}, "variance": {"variance", f.number}, "stddev": {"stddev", f.number},
 		"frequency": {"rate", ""}, "rate": {"rate", f.number}, "earliest": {"first", f.scalar},
 		"latest": {"last", f.scalar}, "uniques": {"distinct", f.user}, "spread": {"quantiles", f.number},
+		"basket": {"sum", f.array}, "average_basket": {"mean", f.array},
 		"often": {"top", f.item + ", 10"}, "heavy": {"top", f.item + ", 10, " + f.weight},
 	}[name]
 	switch {
@@ -67,8 +71,12 @@ func (f fields) definition(name view.Name, names []string) view.Definition {
 
 // definitions returns the views of the exact aggregates, of the sketches and of the tops.
 func (f fields) definitions(name view.Name) []view.Definition {
+	exact := exactNames
+	if f.array != "" {
+		exact = slices.Concat(exactNames, arrayNames)
+	}
 	return []view.Definition{
-		f.definition(name+"_exact", exactNames),
+		f.definition(name+"_exact", exact),
 		f.definition(name+"_sketch", sketchNames),
 		f.definition(name+"_top", topNames),
 	}

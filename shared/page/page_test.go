@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/anabranch/anabranch/shared/page"
 )
@@ -30,6 +31,11 @@ func TestFiles(t *testing.T) {
 		}
 		if n := bytes.Count(file.Body, []byte("\n")); n > 300 {
 			t.Errorf("%s has %d lines, want at most 300", name, n)
+		}
+		for line := range bytes.Lines(file.Body) {
+			if n := utf8.RuneCount(bytes.TrimRight(line, "\n")); n > 120 && file.ContentType != "image/svg+xml" {
+				t.Errorf("%s: a line has %d columns, want at most 120: %s", name, n, line)
+			}
 		}
 		others := strings.ReplaceAll(string(file.Body), "http://www.w3.org/2000/svg", "")
 		if name != "ask.js" && regexp.MustCompile(`https?://`).MatchString(others) {

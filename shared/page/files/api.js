@@ -21,7 +21,9 @@ export class Problem extends Error {
     this.code = body.code ?? '';
     this.type = body.type ?? '';
   }
-  get needsKey() { return this.status === 401 || (this.status === 403 && this.code === ''); }
+  get needsKey() {
+    return this.status === 401 || (this.status === 403 && this.code === '');
+  }
 }
 
 // ahead is how far the server's clock is ahead of this one, in milliseconds, to the second.
@@ -74,7 +76,9 @@ export async function get(path, parameters, signal) {
 }
 
 // forget drops all answers that the page remembers: those of another key are none of the next one's business.
-export function forget() { known.clear(); }
+export function forget() {
+  known.clear();
+}
 
 // download asks for a file and gives it to the browser. A link cannot send a key along.
 export async function download(u, name) {

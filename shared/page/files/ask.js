@@ -6,16 +6,30 @@ import { DAY, HOUR, MINUTE, SECOND, spell, windowLength } from './time.js';
 const MOST_BARS = 200;
 
 export const RANGES = [
-  ['15m', 'Last 15 minutes', 15 * MINUTE], ['1h', 'Last hour', HOUR], ['6h', 'Last 6 hours', 6 * HOUR],
-  ['24h', 'Last 24 hours', DAY], ['7d', 'Last 7 days', 7 * DAY], ['30d', 'Last 30 days', 30 * DAY],
+  ['15m', 'Last 15 minutes', 15 * MINUTE],
+  ['1h', 'Last hour', HOUR],
+  ['6h', 'Last 6 hours', 6 * HOUR],
+  ['24h', 'Last 24 hours', DAY],
+  ['7d', 'Last 7 days', 7 * DAY],
+  ['30d', 'Last 30 days', 30 * DAY],
 ];
 
 // lengthOf is the length of a range that ends now, in milliseconds; undefined for another range.
-export function lengthOf(range) { return RANGES.find(([name]) => name === range)?.[2]; }
+export function lengthOf(range) {
+  return RANGES.find(([name]) => name === range)?.[2];
+}
 
 const SHORT = [SECOND, 10 * SECOND, 30 * SECOND].concat(
-  [1, 5, 15, 30].map((n) => n * MINUTE), [1, 3, 6, 12].map((n) => n * HOUR));
-const LONG = [['1d', DAY], ['1w', 7 * DAY], ['1mo', 30 * DAY], ['1q', 91 * DAY], ['1y', 365 * DAY]];
+  [1, 5, 15, 30].map((n) => n * MINUTE),
+  [1, 3, 6, 12].map((n) => n * HOUR),
+);
+const LONG = [
+  ['1d', DAY],
+  ['1w', 7 * DAY],
+  ['1mo', 30 * DAY],
+  ['1q', 91 * DAY],
+  ['1y', 365 * DAY],
+];
 
 // stepsOf are the steps that the windows of a view can give, as [name, length]. The first is one row per window.
 export function stepsOf(view) {

@@ -4,7 +4,9 @@ import { s } from './dom.js';
 import { short, ticks } from './numbers.js';
 import { timeTicks } from './time.js';
 
-const TOP = 22, BOTTOM = 24, LETTER = 6.6; // margins, and about the width of a digit, in pixels
+const TOP = 22,
+  BOTTOM = 24,
+  LETTER = 6.6; // margins, and about the width of a digit, in pixels
 let patterns = 0; // an id belongs to one pattern of the document
 
 // points are the rows with numbers: [{i, x0, x1, y, exact}], for one curve, in the order of time.
@@ -19,11 +21,14 @@ function points(rows, curve, x, y) {
 
 // bars are rectangles as one path, which is far less work for a browser than an element for each.
 function bars(all, ground) {
-  return all.filter((p) => p.y !== ground).map((p) => {
-    const gap = p.x1 - p.x0 > 4 ? 1 : 0;
-    const width = Math.max(1, p.x1 - p.x0 - gap);
-    return `M${p.x0.toFixed(1)},${ground.toFixed(1)}V${p.y.toFixed(1)}h${width.toFixed(1)}V${ground.toFixed(1)}z`;
-  }).join('');
+  return all
+    .filter((p) => p.y !== ground)
+    .map((p) => {
+      const gap = p.x1 - p.x0 > 4 ? 1 : 0;
+      const width = Math.max(1, p.x1 - p.x0 - gap);
+      return `M${p.x0.toFixed(1)},${ground.toFixed(1)}V${p.y.toFixed(1)}h${width.toFixed(1)}V${ground.toFixed(1)}z`;
+    })
+    .join('');
 }
 
 const middle = (p) => (p.x0 + p.x1) / 2;
@@ -31,30 +36,37 @@ const touches = (a, b) => a && b && Math.abs(a.x1 - b.x0) < 0.6;
 
 // areas are the parts below a line that belong to each row, so that every part is solid or hatched as its row is.
 function areas(all, ground) {
-  return (exact) => all.map((p, n) => {
-    if (p.exact !== exact) return '';
-    const edge = (other) => (p.y + other.y) / 2;
-    const before = touches(all[n - 1], p) ? `M${p.x0},${ground}V${edge(all[n - 1])}` : `M${p.x0},${ground}V${p.y}`;
-    const after = touches(p, all[n + 1]) ? `L${p.x1},${edge(all[n + 1])}` : `L${p.x1},${p.y}`;
-    return `${before}L${middle(p)},${p.y}${after}V${ground}z`;
-  }).join('');
+  return (exact) =>
+    all
+      .map((p, n) => {
+        if (p.exact !== exact) return '';
+        const edge = (other) => (p.y + other.y) / 2;
+        const before = touches(all[n - 1], p) ? `M${p.x0},${ground}V${edge(all[n - 1])}` : `M${p.x0},${ground}V${p.y}`;
+        const after = touches(p, all[n + 1]) ? `L${p.x1},${edge(all[n + 1])}` : `L${p.x1},${p.y}`;
+        return `${before}L${middle(p)},${p.y}${after}V${ground}z`;
+      })
+      .join('');
 }
 
 // strokes are the line itself: from middle to middle where rows touch, and a dash where a row stands alone.
 function strokes(all) {
-  return (exact) => all.map((p, n) => {
-    const next = all[n + 1];
-    if (touches(p, next)) {
-      return (p.exact && next.exact) === exact ? `M${middle(p)},${p.y}L${middle(next)},${next.y}` : '';
-    }
-    const alone = !touches(all[n - 1], p);
-    return alone && p.exact === exact ? `M${p.x0},${p.y}H${p.x1}` : '';
-  }).join('');
+  return (exact) =>
+    all
+      .map((p, n) => {
+        const next = all[n + 1];
+        if (touches(p, next)) {
+          return (p.exact && next.exact) === exact ? `M${middle(p)},${p.y}L${middle(next)},${next.y}` : '';
+        }
+        const alone = !touches(all[n - 1], p);
+        return alone && p.exact === exact ? `M${p.x0},${p.y}H${p.x1}` : '';
+      })
+      .join('');
 }
 
 // scaleOf are the marks of the axis of values; it has 0 for bars, and for lines whose numbers are not far from it.
 function scaleOf(rows, curves, kind, height) {
-  let low = Infinity, high = -Infinity;
+  let low = Infinity,
+    high = -Infinity;
   for (const row of rows) {
     for (const curve of curves) {
       const number = curve.pick(row.values)?.draw();
@@ -73,46 +85,76 @@ function scaleOf(rows, curves, kind, height) {
 function axes(frame, marks, y, zone, x, from, to) {
   const { left, right, width, height } = frame;
   const most = Math.max(2, Math.floor((width - left - right) / 76));
-  const lines = marks.map((v) => s('g', {},
-    s('line', { class: 'grid', x1: left, x2: width - right, y1: y(v), y2: y(v) }),
-    s('text', { class: 'tick', x: left - 8, y: y(v) + 4, 'text-anchor': 'end' }, short(v))));
+  const lines = marks.map((v) =>
+    s(
+      'g',
+      {},
+      s('line', { class: 'grid', x1: left, x2: width - right, y1: y(v), y2: y(v) }),
+      s('text', { class: 'tick', x: left - 8, y: y(v) + 4, 'text-anchor': 'end' }, short(v)),
+    ),
+  );
   let used = -Infinity;
   const times = timeTicks(from, to, zone, most).map(({ at, label, strong }) => {
-    const half = (label.length * LETTER) / 2, place = x(at);
+    const half = (label.length * LETTER) / 2,
+      place = x(at);
     const fits = place - half > used + 6 && place + half < width + 2;
     if (fits) used = place + half;
-    return s('g', {},
-      s('line', { class: strong ? 'mark strong' : 'mark', x1: place, x2: place, y1: height - BOTTOM, y2: height - BOTTOM + 5 }),
-      fits ? s('text', { class: strong ? 'tick strong' : 'tick', x: place, y: height - 5, 'text-anchor': 'middle' }, label)
-        : null);
+    return s(
+      'g',
+      {},
+      s('line', {
+        class: strong ? 'mark strong' : 'mark',
+        x1: place,
+        x2: place,
+        y1: height - BOTTOM,
+        y2: height - BOTTOM + 5,
+      }),
+      fits
+        ? s('text', { class: strong ? 'tick strong' : 'tick', x: place, y: height - 5, 'text-anchor': 'middle' }, label)
+        : null,
+    );
   });
   return [lines, times];
 }
 
 function hatch(id) {
-  return s('defs', {}, s('pattern',
-    { id, width: 6, height: 6, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
-    s('rect', { class: 'hatch-ground', width: 6, height: 6 }), s('rect', { class: 'hatch-line', width: 2, height: 6 })));
+  return s(
+    'defs',
+    {},
+    s(
+      'pattern',
+      { id, width: 6, height: 6, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
+      s('rect', { class: 'hatch-ground', width: 6, height: 6 }),
+      s('rect', { class: 'hatch-line', width: 2, height: 6 }),
+    ),
+  );
 }
 
 function horizonLine(frame, at, label) {
   const { left, right, width, height } = frame;
   const toTheLeft = at + label.length * LETTER + 10 > width - right;
-  return s('g', { class: 'horizon' },
+  return s(
+    'g',
+    { class: 'horizon' },
     s('line', { x1: at, x2: at, y1: 6, y2: height - BOTTOM }),
     s('text', { x: toTheLeft ? at - 6 : at + 6, y: 14, 'text-anchor': toTheLeft ? 'end' : 'start' }, label),
-    left > at ? null : s('circle', { cx: at, cy: 6, r: 3 }));
+    left > at ? null : s('circle', { cx: at, cy: 6, r: 3 }),
+  );
 }
 
 // drawCurve draws one curve: what is exact, what is live, and the outline of both.
 function drawCurve(all, kind, ground, id, rank, withArea) {
-  const solid = all.filter((p) => p.exact), live = all.filter((p) => !p.exact);
+  const solid = all.filter((p) => p.exact),
+    live = all.filter((p) => !p.exact);
   const fill = `url(#${id})`;
   if (kind === 'bars') {
-    return [s('path', { class: 'exact-bar', d: bars(solid, ground) }),
-      s('path', { class: 'live-bar', d: bars(live, ground), fill })];
+    return [
+      s('path', { class: 'exact-bar', d: bars(solid, ground) }),
+      s('path', { class: 'live-bar', d: bars(live, ground), fill }),
+    ];
   }
-  const area = areas(all, ground), stroke = strokes(all);
+  const area = areas(all, ground),
+    stroke = strokes(all);
   return [
     withArea ? s('path', { class: 'exact-area', d: area(true) }) : null,
     withArea ? s('path', { class: 'live-area', d: area(false), fill }) : null,
@@ -139,11 +181,19 @@ export function draw(what) {
   const selected = s('rect', { class: 'selected', y: TOP, height: height - TOP - BOTTOM, width: 0, x: 0 });
   const highFirst = [...curves].reverse();
   const drawn = highFirst.map((curve, n) =>
-    drawCurve(points(rows, curve, x, y), kind, ground, id, curves.length - 1 - n, n === 0));
-  const svg = s('svg', { viewBox: `0 0 ${width} ${height}`, width, height, 'aria-hidden': 'true', class: 'chart' },
-    hatch(id), axes(frame, marks, y, zone, x, from, to), selected, drawn, names(curves, rows, y, frame, named),
+    drawCurve(points(rows, curve, x, y), kind, ground, id, curves.length - 1 - n, n === 0),
+  );
+  const svg = s(
+    'svg',
+    { viewBox: `0 0 ${width} ${height}`, width, height, 'aria-hidden': 'true', class: 'chart' },
+    hatch(id),
+    axes(frame, marks, y, zone, x, from, to),
+    selected,
+    drawn,
+    names(curves, rows, y, frame, named),
     s('line', { class: 'ground', x1: left, x2: width - frame.right, y1: ground, y2: ground }),
-    horizon && horizon.at >= from && horizon.at <= to ? horizonLine(frame, x(horizon.at), horizon.label) : null);
+    horizon && horizon.at >= from && horizon.at <= to ? horizonLine(frame, x(horizon.at), horizon.label) : null,
+  );
   return { svg, rowAt: (px) => rowAt(rows, x, px), band: (i) => band(rows, x, i, selected) };
 }
 
@@ -152,8 +202,10 @@ function names(curves, rows, y, frame, named) {
   if (!named || rows.length === 0) return null;
   let above = -Infinity;
   const last = rows[rows.length - 1].values;
-  const placed = curves.map((c, rank) => ({ c, rank, at: c.pick(last) ? y(c.pick(last).draw()) : null }))
-    .filter((p) => p.at !== null).sort((a, b) => a.at - b.at);
+  const placed = curves
+    .map((c, rank) => ({ c, rank, at: c.pick(last) ? y(c.pick(last).draw()) : null }))
+    .filter((p) => p.at !== null)
+    .sort((a, b) => a.at - b.at);
   return placed.map(({ c, rank, at }) => {
     above = Math.max(at, above + 12);
     return s('text', { class: `curve rank${rank}`, x: frame.width - frame.right + 5, y: above + 4 }, c.name);
@@ -161,7 +213,8 @@ function names(curves, rows, y, frame, named) {
 }
 
 function rowAt(rows, x, px) {
-  let best = -1, distance = Infinity;
+  let best = -1,
+    distance = Infinity;
   rows.forEach((row, i) => {
     const d = Math.abs((x(row.t0) + x(row.t1)) / 2 - px);
     if (d < distance) [best, distance] = [i, d];
@@ -183,9 +236,16 @@ function band(rows, x, i, mark) {
 export function spark(rows, curve, from, to, width, height) {
   const marks = scaleOf(rows, [curve], 'bars', height);
   const x = (t) => ((t - from) / (to - from)) * width;
-  const [lowest, highest] = [marks[0], Math.max(...rows.map((r) => curve.pick(r.values)?.draw() ?? 0), marks[0] + 1e-9)];
+  const [lowest, highest] = [
+    marks[0],
+    Math.max(...rows.map((r) => curve.pick(r.values)?.draw() ?? 0), marks[0] + 1e-9),
+  ];
   const y = (v) => 1 + ((highest - v) / (highest - lowest)) * (height - 2);
   const id = `hatch-${++patterns}`;
-  return s('svg', { viewBox: `0 0 ${width} ${height}`, width, height, 'aria-hidden': 'true', class: 'spark' },
-    hatch(id), drawCurve(points(rows, curve, x, y), 'bars', y(Math.max(0, lowest)), id, 0, false));
+  return s(
+    'svg',
+    { viewBox: `0 0 ${width} ${height}`, width, height, 'aria-hidden': 'true', class: 'spark' },
+    hatch(id),
+    drawCurve(points(rows, curve, x, y), 'bars', y(Math.max(0, lowest)), id, 0, false),
+  );
 }

@@ -39,7 +39,8 @@ const JOINER = '\u200d'; // joins the parts of an emoji; alone it changes nothin
 export function visible(text) {
   if (text === '') return '(empty)';
   return text.replace(HIDDEN, (c) =>
-    c === JOINER ? c : `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`);
+    c === JOINER ? c : `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`,
+  );
 }
 
 // foreign is an element with such a text. It keeps the text's direction apart from what stands around it.
@@ -57,7 +58,9 @@ export function copyButton(text, what) {
     } catch {
       button.textContent = 'Select and copy it by hand'; // the browser grants no clipboard to this page
     }
-    setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+    setTimeout(() => {
+      button.textContent = 'Copy';
+    }, 2000);
   });
   return button;
 }

@@ -24,28 +24,72 @@ function linkToView(name) {
 
 function showTabs() {
   const tabs = [['views', 'Views'], ...(page.admin ? [['status', 'Status']] : [])];
-  replace(byId('tabs'), tabs.map(([tab, name]) => h('a', {
-    href: write({ ...page.state, tab }), 'aria-current': page.state.tab === tab ? 'page' : null,
-  }, name)));
+  replace(
+    byId('tabs'),
+    tabs.map(([tab, name]) =>
+      h(
+        'a',
+        {
+          href: write({ ...page.state, tab }),
+          'aria-current': page.state.tab === tab ? 'page' : null,
+        },
+        name,
+      ),
+    ),
+  );
 }
 
 function showViews() {
   const focused = document.activeElement?.dataset?.view;
-  replace(byId('views'), h('ul', {}, page.views.map((view) => {
-    const fresh = freshness(view, page.state.tz);
-    return h('li', {}, h('a', {
-      href: linkToView(view.name), 'data-view': view.name,
-      'aria-current': page.state.view === view.name && page.state.tab === 'views' ? 'true' : null,
-    }, h('span', { class: 'name' }, view.name), h('span', { class: 'about' }, foreign(view.description, { title: null })),
-    h('span', { class: `fresh ${fresh.kind}` }, fresh.text)));
-  })));
-  if (focused) byId('views').querySelector(`[data-view="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  replace(
+    byId('views'),
+    h(
+      'ul',
+      {},
+      page.views.map((view) => {
+        const fresh = freshness(view, page.state.tz);
+        return h(
+          'li',
+          {},
+          h(
+            'a',
+            {
+              href: linkToView(view.name),
+              'data-view': view.name,
+              'aria-current': page.state.view === view.name && page.state.tab === 'views' ? 'true' : null,
+            },
+            h('span', { class: 'name' }, view.name),
+            h('span', { class: 'about' }, foreign(view.description, { title: null })),
+            h('span', { class: `fresh ${fresh.kind}` }, fresh.text),
+          ),
+        );
+      }),
+    ),
+  );
+  if (focused)
+    byId('views')
+      .querySelector(`[data-view="${CSS.escape(focused)}"]`)
+      ?.focus({ preventScroll: true });
 }
 
 function showEmpty() {
-  replace(byId('content'), h('div', { class: 'empty' }, h('h1', {}, 'No views yet'),
-    h('p', {}, 'The server has no view. Define one in a views file, and start ', h('code', {}, 'anabranch dev --views FILE'),
-      ' or deploy it with ', h('code', {}, 'make deploy'), '.')));
+  replace(
+    byId('content'),
+    h(
+      'div',
+      { class: 'empty' },
+      h('h1', {}, 'No views yet'),
+      h(
+        'p',
+        {},
+        'The server has no view. Define one in a views file, and start ',
+        h('code', {}, 'anabranch dev --views FILE'),
+        ' or deploy it with ',
+        h('code', {}, 'make deploy'),
+        '.',
+      ),
+    ),
+  );
 }
 
 // show draws the state. The parts that are there already stay, so that nothing flickers.
@@ -86,7 +130,9 @@ async function loadViews() {
 // watch looks at the list of views now and then: at their freshness, and whether there is another definition.
 async function watch() {
   for (;;) {
-    await new Promise((done) => { setTimeout(done, VIEWS_EVERY); });
+    await new Promise((done) => {
+      setTimeout(done, VIEWS_EVERY);
+    });
     if (document.hidden || byId('key-dialog').open) continue;
     try {
       await loadViews();
@@ -101,7 +147,9 @@ async function watch() {
 let asking = null;
 function askKey(problem) {
   asking ??= new Promise((done) => {
-    const dialog = byId('key-dialog'), input = byId('key-input'), said = byId('key-error');
+    const dialog = byId('key-dialog'),
+      input = byId('key-input'),
+      said = byId('key-error');
     said.hidden = !key.get();
     said.textContent = key.get() ? `The server refused this key: ${problem.message}` : '';
     key.forget();
@@ -130,7 +178,9 @@ async function start() {
         continue;
       }
       replace(byId('content'), h('div', { class: 'empty' }, h('h1', {}, 'No answer'), h('p', {}, error.message)));
-      await new Promise((done) => { setTimeout(done, 2000); });
+      await new Promise((done) => {
+        setTimeout(done, 2000);
+      });
     }
   }
 }
@@ -140,11 +190,17 @@ byId('key-button').addEventListener('click', () => {
   forget();
   location.reload();
 });
-byId('skip').addEventListener('click', (e) => { // its # is no state
+byId('skip').addEventListener('click', (e) => {
+  // its # is no state
   e.preventDefault();
   byId('content').focus();
 });
-window.addEventListener('popstate', () => { page.state = read(); show(); });
-setInterval(() => { if (!document.hidden) showViews(); }, 1000); // "4 s ago" grows
+window.addEventListener('popstate', () => {
+  page.state = read();
+  show();
+});
+setInterval(() => {
+  if (!document.hidden) showViews();
+}, 1000); // "4 s ago" grows
 await start();
 watch();

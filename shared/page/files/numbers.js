@@ -3,9 +3,13 @@
 
 // Exact is a number of an answer: its text, as in the JSON.
 export class Exact {
-  constructor(text) { this.text = text; }
+  constructor(text) {
+    this.text = text;
+  }
   // draw is the nearest float, for places on the screen only.
-  draw() { return Number(this.text); }
+  draw() {
+    return Number(this.text);
+  }
 }
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
@@ -15,7 +19,8 @@ const MARK = '$n'; // no field of a view can have this name, since it has a $
 export function parse(json) {
   const marked = json.replace(TOKEN, (token) => (token[0] === '"' ? token : `{"${MARK}":"${token}"}`));
   return JSON.parse(marked, (_, v) =>
-    (v !== null && typeof v === 'object' && typeof v[MARK] === 'string' ? new Exact(v[MARK]) : v));
+    v !== null && typeof v === 'object' && typeof v[MARK] === 'string' ? new Exact(v[MARK]) : v,
+  );
 }
 
 // format writes a number with thousands separators, and with all its digits.
@@ -24,13 +29,19 @@ export function format(number) {
   return (sign ? '\u2212' : '') + whole.replace(/\B(?=(\d{3})+$)/g, ',') + rest;
 }
 
-const SUFFIXES = [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']];
+const SUFFIXES = [
+  [1e12, 'T'],
+  [1e9, 'G'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+];
 
 // short writes a float for an axis: 1.5M. Its digits suffice to tell the ticks of an axis apart.
 export function short(value) {
   const size = Math.abs(value);
   const trim = (v) => String(Number(v.toPrecision(6))).replace('-', '\u2212');
-  if (size >= 1e15 || (size > 0 && size < 1e-4)) return value.toExponential(1).replace('e+', 'e').replace('-', '\u2212');
+  if (size >= 1e15 || (size > 0 && size < 1e-4))
+    return value.toExponential(1).replace('e+', 'e').replace('-', '\u2212');
   if (size < 10000) return trim(value).replace(/\B(?=(\d{3})+$)/, ',');
   const [unit, suffix] = SUFFIXES.find(([n]) => size >= n);
   return trim(value / unit) + suffix;

@@ -3,24 +3,38 @@
 import { draw } from './chart.js';
 import { h, replace } from './dom.js';
 import { span } from './time.js';
-import { curvesOf, kindOf, shown, texts } from './values.js';
+import { boundOf, curvesOf, kindOf, shown, texts } from './values.js';
 
 // card shows an aggregate's value over the whole range. Pressed, it has a chart.
 function card(aggregate, total, pressed, toggle) {
-  return h('button', {
-    type: 'button', class: 'card', 'aria-pressed': String(pressed), onclick: () => toggle(aggregate.name),
-    title: aggregate.expr, id: `card-${aggregate.name}`,
-  },
-  h('span', { class: 'name' }, aggregate.name),
-  h('span', { class: 'value' }, total ? shown(total.values[aggregate.name], total.errors?.[aggregate.name]) : '…'),
-  h('span', { class: total ? (total.exact ? 'state exact' : 'state live') : 'state' },
-    total ? (total.exact ? 'exact' : 'live') : ''));
+  return h(
+    'button',
+    {
+      type: 'button',
+      class: 'card',
+      'aria-pressed': String(pressed),
+      onclick: () => toggle(aggregate.name),
+      title: aggregate.expr,
+      id: `card-${aggregate.name}`,
+    },
+    h('span', { class: 'name' }, aggregate.name),
+    h('span', { class: 'value' }, shown(total.values[aggregate.name], 4)),
+    h(
+      'span',
+      { class: 'foot' },
+      h('span', { class: total.exact ? 'state exact' : 'state live' }, total.exact ? 'exact' : 'live'),
+      boundOf(total.errors?.[aggregate.name]),
+    ),
+  );
 }
 
-// showCards draws the cards. total is the row over the whole range, null while it is unknown.
+// showCards draws the cards. total is the row over the whole range.
 export function showCards(element, aggregates, total, chosen, toggle) {
   const focused = document.activeElement?.id;
-  replace(element, aggregates.map((a) => card(a, total, chosen.includes(a.name), toggle)));
+  replace(
+    element,
+    aggregates.map((a) => card(a, total, chosen.includes(a.name), toggle)),
+  );
   if (focused?.startsWith('card-')) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
@@ -40,7 +54,10 @@ export class Panels {
     if (this.names !== names) {
       this.names = names;
       this.panels = what.aggregates.map((aggregate) => new Panel(this, aggregate));
-      replace(this.element, this.panels.map((p) => p.element));
+      replace(
+        this.element,
+        this.panels.map((p) => p.element),
+      );
     }
     this.redraw();
   }
@@ -69,15 +86,25 @@ class Panel {
     this.all = all;
     this.aggregate = aggregate;
     this.plot = h('div', {
-      class: 'plot', tabindex: '0', role: 'slider', 'aria-label': `Rows of ${aggregate.name}`,
-      onpointermove: (e) => this.point(e), onpointerdown: (e) => this.point(e),
-      onpointerleave: (e) => { if (e.pointerType === 'mouse') this.all.select(null, this); },
-      onkeydown: (e) => this.press(e), onblur: () => this.all.select(null, this),
+      class: 'plot',
+      tabindex: '0',
+      role: 'slider',
+      'aria-label': `Rows of ${aggregate.name}`,
+      onpointermove: (e) => this.point(e),
+      onpointerdown: (e) => this.point(e),
+      onpointerleave: (e) => {
+        if (e.pointerType === 'mouse') this.all.select(null, this);
+      },
+      onkeydown: (e) => this.press(e),
+      onblur: () => this.all.select(null, this),
     });
     this.words = h('div', { class: 'words', hidden: true });
-    this.element = h('figure', { class: 'panel' },
+    this.element = h(
+      'figure',
+      { class: 'panel' },
       h('figcaption', {}, h('span', { class: 'name' }, aggregate.name), ' ', h('code', {}, aggregate.expr)),
-      h('div', { class: 'stage' }, this.plot, this.words));
+      h('div', { class: 'stage' }, this.plot, this.words),
+    );
   }
 
   draw(what, first) {
@@ -87,7 +114,7 @@ class Panel {
     const curves = curvesOf(this.aggregate);
     if (kindOf(this.aggregate) === 'list' || !this.rows.some((r) => curves.some((c) => c.pick(r.values)))) {
       this.picture = null;
-      replace(this.plot, h('p', { class: 'quiet' }, 'These values are no numbers to draw; the table of rows has them.'));
+      replace(this.plot, this.list(what.total?.values[this.aggregate.name]));
       return;
     }
     this.picture = draw({ ...what, curves, kind: kindOf(this.aggregate), width, height: first ? 260 : 180 });
@@ -97,7 +124,28 @@ class Panel {
     this.mark(!this.words.hidden);
   }
 
-  index() { return this.rows?.findIndex((row) => row.start === this.all.selected) ?? -1; }
+  // list draws a list of the most frequent values over the whole range. What else is no number stands in the table.
+  list(entries) {
+    if (!Array.isArray(entries) || entries.length === 0) {
+      return h('p', { class: 'quiet' }, 'Nothing here can be drawn. The table of rows has these values.');
+    }
+    const numbers = entries.map((e) => (e.count ?? e.weight).draw()),
+      most = Math.max(...numbers, 1e-300);
+    const lines = texts(entries);
+    return h(
+      'ol',
+      { class: 'ranking' },
+      lines.map(({ label, value }, i) => {
+        const bar = h('span', { class: this.all.what.total.exact ? 'bar exact' : 'bar live' });
+        bar.style.width = `${Math.max(0.5, (100 * numbers[i]) / most)}%`;
+        return h('li', {}, h('span', { class: 'clip' }, label), h('span', { class: 'number' }, value), bar);
+      }),
+    );
+  }
+
+  index() {
+    return this.rows?.findIndex((row) => row.start === this.all.selected) ?? -1;
+  }
 
   point(event) {
     if (!this.picture) return;
@@ -106,10 +154,17 @@ class Panel {
   }
 
   press(event) {
-    const last = this.rows.length - 1, i = this.index();
+    const last = this.rows.length - 1,
+      i = this.index();
     const to = {
-      ArrowRight: i + 1, ArrowUp: i + 1, ArrowLeft: i < 0 ? last : i - 1, ArrowDown: i < 0 ? last : i - 1, Home: 0, End: last,
-      PageUp: i + 10, PageDown: i - 10,
+      ArrowRight: i + 1,
+      ArrowUp: i + 1,
+      ArrowLeft: i < 0 ? last : i - 1,
+      ArrowDown: i < 0 ? last : i - 1,
+      Home: 0,
+      End: last,
+      PageUp: i + 10,
+      PageDown: i - 10,
     }[event.key];
     if (event.key === 'Escape') this.all.select(null, this);
     if (to === undefined || last < 0) return;
@@ -120,28 +175,37 @@ class Panel {
   // mark marks the selected row; speaking, it also says what the row has.
   mark(speaking) {
     if (!this.picture) return;
-    const i = this.index(), row = this.rows[i];
+    const i = this.index(),
+      row = this.rows[i];
     const at = this.picture.band(i);
     this.plot.setAttribute('aria-valuenow', String(i < 0 ? this.rows.length : i + 1));
     this.plot.setAttribute('aria-valuetext', row ? this.spoken(row) : `${this.rows.length} rows; arrow keys read them`);
     this.words.hidden = !(row && speaking);
     if (this.words.hidden) return;
     replace(this.words, this.written(row));
-    const room = this.plot.clientWidth, width = this.words.offsetWidth;
+    const room = this.plot.clientWidth,
+      width = this.words.offsetWidth;
     const place = at > room / 2 ? at - width - 12 : at + 12;
     this.words.style.left = `${Math.max(0, Math.min(place, room - width))}px`;
   }
 
   spoken(row) {
     const value = texts(row.values[this.aggregate.name])
-      .map(({ label, value: v }) => `${text(label)} ${text(v)}`.trim()).join(', ');
+      .map(({ label, value: v }) => `${text(label)} ${text(v)}`.trim())
+      .join(', ');
     return `${span(row.start, row.end)}: ${this.aggregate.name} ${value}, ${row.exact ? 'exact' : 'live'}`;
   }
 
   written(row) {
-    const name = this.aggregate.name, { batch, speed } = row.parts ?? {};
-    const line = (label, value, bound, kind) => h('div', { class: `line ${kind}` }, h('span', { class: 'label' }, label),
-      h('span', { class: 'number' }, shown(value, bound)));
+    const name = this.aggregate.name,
+      { batch, speed } = row.parts ?? {};
+    const line = (label, value, bound, kind) =>
+      h(
+        'div',
+        { class: `line ${kind}` },
+        h('span', { class: 'label' }, label),
+        h('span', { class: 'number' }, shown(value), boundOf(bound)),
+      );
     return [
       h('p', { class: 'when' }, span(row.start, row.end)),
       line(name, row.values[name], row.errors?.[name], 'all'),

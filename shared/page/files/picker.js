@@ -13,27 +13,65 @@ export class Picker {
     const id = `pick-${field}`;
     this.chips = h('span', { class: 'chips' });
     this.input = h('input', {
-      id, type: 'text', role: 'combobox', autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none',
-      'aria-expanded': 'false', 'aria-controls': `${id}-list`, 'aria-autocomplete': 'list', placeholder: 'any',
-      oninput: () => this.ask(150), onfocus: () => this.ask(0), onclick: () => this.ask(0),
-      onblur: () => this.close(), onkeydown: (e) => this.press(e),
+      id,
+      type: 'text',
+      role: 'combobox',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      autocapitalize: 'none',
+      'aria-expanded': 'false',
+      'aria-controls': `${id}-list`,
+      'aria-autocomplete': 'list',
+      placeholder: 'any',
+      oninput: () => this.ask(150),
+      onfocus: () => this.ask(0),
+      onclick: () => this.ask(0),
+      onblur: () => this.close(),
+      onkeydown: (e) => this.press(e),
     });
     this.list = h('ul', { id: `${id}-list`, role: 'listbox', 'aria-label': `Values of ${field}` });
     this.note = h('p', { class: 'quiet', role: 'status' });
     // pointerdown would take the focus from the input, and so close the list before the click
-    this.popup = h('div', { class: 'popup', hidden: true, onpointerdown: (e) => e.preventDefault() }, this.list, this.note);
-    this.element = h('div', { class: 'field picker' }, h('label', { for: id }, field),
-      h('div', { class: 'box', onclick: () => this.input.focus() }, this.chips, this.input), this.popup);
+    this.popup = h(
+      'div',
+      { class: 'popup', hidden: true, onpointerdown: (e) => e.preventDefault() },
+      this.list,
+      this.note,
+    );
+    this.element = h(
+      'div',
+      { class: 'field picker' },
+      h('label', { for: id }, field),
+      h('div', { class: 'box', onclick: () => this.input.focus() }, this.chips, this.input),
+      this.popup,
+    );
   }
 
   show(values) {
     this.chosen = values;
     this.input.placeholder = values.length ? '' : 'any';
-    replace(this.chips, values.map((value) => h('span', { class: 'chip' }, foreign(value),
-      h('button', {
-        type: 'button', 'aria-label': `Remove ${visible(value)}`,
-        onclick: () => { this.set(this.chosen.filter((v) => v !== value)); this.input.focus(); },
-      }, '×'))));
+    replace(
+      this.chips,
+      values.map((value) =>
+        h(
+          'span',
+          { class: 'chip' },
+          foreign(value),
+          h(
+            'button',
+            {
+              type: 'button',
+              'aria-label': `Remove ${visible(value)}`,
+              onclick: () => {
+                this.set(this.chosen.filter((v) => v !== value));
+                this.input.focus();
+              },
+            },
+            '×',
+          ),
+        ),
+      ),
+    );
   }
 
   set(values) {
@@ -67,9 +105,10 @@ export class Picker {
     this.abort?.abort();
     this.abort = new AbortController();
     const { state, view } = this.context();
-    const typed = this.input.value, p = new URLSearchParams();
+    const typed = this.input.value,
+      p = new URLSearchParams();
     for (const { field } of view.key) {
-      for (const value of field === this.field ? [] : state.keys[field] ?? []) p.append(`key.${field}`, value);
+      for (const value of field === this.field ? [] : (state.keys[field] ?? [])) p.append(`key.${field}`, value);
     }
     const first = view.key.find(({ field }) => field === this.field || !state.keys[field]?.length)?.field;
     const searches = first === this.field;
@@ -79,7 +118,12 @@ export class Picker {
     try {
       const { body } = await get(pathOf(view, '/keys'), p, this.abort.signal);
       const values = [...new Set(body.keys.map((key) => key[this.field]))];
-      this.offer(values.filter((v) => searches || v.includes(typed)), typed, body.next !== null, searches);
+      this.offer(
+        values.filter((v) => searches || v.includes(typed)),
+        typed,
+        body.next !== null,
+        searches,
+      );
     } catch (error) {
       if (error.name !== 'AbortError') this.offer([], typed, false, searches, error.message);
     }
@@ -89,15 +133,32 @@ export class Picker {
     if (document.activeElement !== this.input) return;
     this.options = values.slice(0, SHOWN);
     this.active = -1;
-    replace(this.list, this.options.map((value, i) => h('li', {
-      role: 'option', id: `pick-${this.field}-${i}`, 'aria-selected': String(this.chosen.includes(value)),
-      onclick: () => this.take(value),
-    }, foreign(value))));
+    replace(
+      this.list,
+      this.options.map((value, i) =>
+        h(
+          'li',
+          {
+            role: 'option',
+            id: `pick-${this.field}-${i}`,
+            'aria-selected': String(this.chosen.includes(value)),
+            onclick: () => this.take(value),
+          },
+          foreign(value),
+        ),
+      ),
+    );
     this.list.hidden = this.options.length === 0;
     const searched = searches ? 'type to narrow the list' : 'only the first 1,000 keys were searched';
-    this.note.textContent = failure ?? (values.length === 0
-      ? (typed ? `No listed key has this. Enter takes it all the same.` : 'No key is listed yet.')
-      : more || values.length > SHOWN ? `There are more: ${searched}.` : '');
+    this.note.textContent =
+      failure ??
+      (values.length === 0
+        ? typed
+          ? `No listed key has this. Enter takes it all the same.`
+          : 'No key is listed yet.'
+        : more || values.length > SHOWN
+          ? `There are more: ${searched}.`
+          : '');
     this.popup.hidden = false;
     this.input.setAttribute('aria-expanded', 'true');
     this.input.removeAttribute('aria-activedescendant');

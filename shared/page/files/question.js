@@ -9,11 +9,22 @@ export class Question {
     this.command = h('code');
     this.failure = h('p', { class: 'error', role: 'alert' });
     this.csv = h('a', { class: 'csv', download: true, onclick: (e) => this.take(e) }, 'Download CSV');
-    const line = (name, code) => h('div', { class: 'command' }, h('span', { class: 'label' }, name),
-      h('pre', { tabindex: '0', role: 'region', 'aria-label': `${name} command` }, code), copyButton(() => code.textContent, `the ${name} command`));
-    this.element = h('section', { class: 'block question', hidden: true, 'aria-label': 'The same question elsewhere' },
-      h('div', { class: 'block-head' }, h('h2', {}, 'The same question'), this.csv), line('curl', this.curl),
-      line('anabranch', this.command), this.failure);
+    const line = (name, code) =>
+      h(
+        'div',
+        { class: 'command' },
+        h('span', { class: 'label' }, name),
+        h('pre', { tabindex: '0', role: 'region', 'aria-label': `${name} command` }, code),
+        copyButton(() => code.textContent, `the ${name} command`),
+      );
+    this.element = h(
+      'section',
+      { class: 'block question', hidden: true, 'aria-label': 'The same question elsewhere' },
+      h('div', { class: 'block-head' }, h('h2', {}, 'The same question'), this.csv),
+      line('curl', this.curl),
+      line('anabranch', this.command),
+      this.failure,
+    );
   }
 
   show(view, parameters, step, withKey) {

@@ -31,7 +31,9 @@ export function read(hash = location.hash) {
 // write returns the address of a state, with what differs from the default alone.
 export function write(state) {
   const p = new URLSearchParams();
-  const set = (name, value, otherwise) => { if (value !== otherwise) p.set(name, value); };
+  const set = (name, value, otherwise) => {
+    if (value !== otherwise) p.set(name, value);
+  };
   set('tab', state.tab, 'views');
   set('view', state.view, '');
   for (const [field, values] of Object.entries(state.keys)) {

@@ -1,7 +1,10 @@
 // Times. The server writes the rows of an answer in the time zone of the question; the page shows what it wrote. Only
 // the ticks of an axis and the server's own times (horizon) are brought into the zone here.
 
-export const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+export const SECOND = 1000,
+  MINUTE = 60 * SECOND,
+  HOUR = 60 * MINUTE,
+  DAY = 24 * HOUR;
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
@@ -15,14 +18,22 @@ export function windowLength(iso) {
 
 // spell writes a length as a views file does: 30s, 5m, 1h, 1d, 1w.
 export function spell(length) {
-  for (const [unit, name] of [[7 * DAY, 'w'], [DAY, 'd'], [HOUR, 'h'], [MINUTE, 'm'], [SECOND, 's']]) {
+  for (const [unit, name] of [
+    [7 * DAY, 'w'],
+    [DAY, 'd'],
+    [HOUR, 'h'],
+    [MINUTE, 'm'],
+    [SECOND, 's'],
+  ]) {
     if (length >= unit && length % unit === 0) return length / unit + name;
   }
   return length / SECOND + 's';
 }
 
 // wall is what a clock on the wall shows at a time that the server wrote with an offset, as if it were UTC.
-export function wall(text) { return new Date(text.replace(/(Z|[+-]\d\d:\d\d)$/, 'Z')); }
+export function wall(text) {
+  return new Date(text.replace(/(Z|[+-]\d\d:\d\d)$/, 'Z'));
+}
 
 const formats = new Map();
 
@@ -30,10 +41,18 @@ const formats = new Map();
 export function offset(instant, zone) {
   if (!zone || zone === 'UTC') return 0;
   if (!formats.has(zone)) {
-    formats.set(zone, new Intl.DateTimeFormat('en-u-hc-h23', {
-      timeZone: zone, year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric',
-      second: 'numeric',
-    }));
+    formats.set(
+      zone,
+      new Intl.DateTimeFormat('en-u-hc-h23', {
+        timeZone: zone,
+        year: 'numeric',
+        month: 'numeric',
+        day: 'numeric',
+        hour: 'numeric',
+        minute: 'numeric',
+        second: 'numeric',
+      }),
+    );
   }
   const part = {};
   for (const { type, value } of formats.get(zone).formatToParts(instant)) part[type] = Number(value);
@@ -55,19 +74,24 @@ export function dateText(d) {
   return `${WEEKDAYS[d.getUTCDay()]} ${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}`;
 }
 export function timeText(d) {
-  const seconds = d.getUTCSeconds() || d.getUTCMilliseconds() ? `:${two(d.getUTCSeconds())}` : '';
-  return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}${seconds}`;
+  return d % MINUTE ? secondText(d) : `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}`;
 }
 
-// moment writes an instant in a zone.
+// secondText always writes the second, so that a text that changes keeps its width.
+export function secondText(d) {
+  return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}`;
+}
+
+// moment writes an instant in a zone, to the second.
 export function moment(instant, zone) {
   const d = clock(instant, zone);
-  return `${dateText(d)}, ${timeText(d)}`;
+  return `${dateText(d)}, ${secondText(d)}`;
 }
 
 // span writes the time of a row: "Mon 18 May 2015, 10:00 to 11:00", "Mon 18 May 2015", "18 May to 25 May 2015".
 export function span(start, end) {
-  const from = wall(start), to = wall(end);
+  const from = wall(start),
+    to = wall(end);
   const midnight = (d) => d.getTime() % DAY === 0;
   if (midnight(from) && midnight(to)) {
     const last = new Date(to - DAY);
@@ -88,9 +112,13 @@ export function ago(milliseconds) {
   return `${Math.round(n / DAY).toLocaleString('en')} days`;
 }
 
-const STEPS = [1, 2, 5, 10, 15, 30].map((n) => n * SECOND).concat(
-  [1, 2, 5, 10, 15, 30].map((n) => n * MINUTE), [1, 2, 3, 6, 12].map((n) => n * HOUR),
-  [1, 2, 7, 14].map((n) => n * DAY));
+const STEPS = [1, 2, 5, 10, 15, 30]
+  .map((n) => n * SECOND)
+  .concat(
+    [1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
+    [1, 2, 3, 6, 12].map((n) => n * HOUR),
+    [1, 2, 7, 14].map((n) => n * DAY),
+  );
 
 // timeTicks are the marks of a time axis, each {at, label, strong}: an instant and what the wall clock shows there.
 export function timeTicks(from, to, zone, most) {
@@ -111,7 +139,8 @@ function clockTicks(from, to, zone, step) {
     const at = instantOf(shown, zone);
     if (at > to) break;
     if (at < from) continue;
-    const d = new Date(shown), strong = shown % DAY === 0;
+    const d = new Date(shown),
+      strong = shown % DAY === 0;
     const day = `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`;
     marks.push({ at, strong, label: strong ? day : timeText(d) });
   }
@@ -121,7 +150,8 @@ function clockTicks(from, to, zone, step) {
 function monthTicks(from, to, zone, most) {
   const months = Math.max(1, Math.ceil((to - from) / (30.4 * DAY) / most));
   const every = [1, 2, 3, 6, 12].find((n) => n >= months) ?? Math.ceil(months / 12) * 12;
-  const start = clock(from, zone), marks = [];
+  const start = clock(from, zone),
+    marks = [];
   for (let n = start.getUTCFullYear() * 12 + start.getUTCMonth(); marks.length < 100; n++) {
     if (n % every !== 0) continue;
     const shown = Date.UTC(Math.floor(n / 12), n % 12, 1);
@@ -144,4 +174,6 @@ export function zones() {
 }
 
 // ownZone is the zone of the browser.
-export function ownZone() { return Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'; }
+export function ownZone() {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+}

@@ -70,10 +70,29 @@ export function errorText(bound) {
   return '';
 }
 
-// shown writes a value in a line, or in a few.
-export function shown(value, bound) {
+// shown writes a value in a line, or in at most so many.
+export function shown(value, most = 10) {
+  return texts(value)
+    .slice(0, most)
+    .map(({ label, value: text }) =>
+      h(
+        'span',
+        { class: 'reading' },
+        label ? [h('span', { class: 'label' }, label), ' '] : null,
+        // Digits never break in two where there is room for fewer of them.
+        h('span', { class: sizeOf(text) }, text),
+      ),
+    );
+}
+
+function sizeOf(text) {
+  const length = typeof text === 'string' ? text.length : text.textContent.length;
+  if (length > 24) return 'digits longest';
+  return length > 13 ? 'digits long' : 'digits';
+}
+
+// boundOf says how far an estimate may be off; null for what is exact.
+export function boundOf(bound) {
   const error = errorText(bound);
-  const lines = texts(value).slice(0, 10).map(({ label, value: text }) =>
-    h('span', { class: 'reading' }, label ? [h('span', { class: 'label' }, label), ' '] : null, text));
-  return [lines, error ? h('span', { class: 'bound', title: 'bound of the error of this estimate' }, ' ', error) : null];
+  return error ? h('span', { class: 'bound', title: 'Bound of the error of this estimate' }, error) : null;
 }

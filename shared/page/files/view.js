@@ -7,12 +7,16 @@ import { explain, freshness, legend, nothing, problem, warnings } from './notes.
 import { Panels, showCards } from './panels.js';
 import { Question } from './question.js';
 import { write } from './state.js';
-import { idOf, showRows, showTop } from './tables.js';
+import { showRows } from './tables.js';
 import { ago, spell, windowLength } from './time.js';
-import { asked, orderOf } from './values.js';
+import { TopKeys } from './top.js';
+import { asked } from './values.js';
 
-const SOON = 1000, LATER = 5000; // milliseconds between two questions
+const SOON = 1000,
+  LATER = 5000; // milliseconds between two questions
 const IDLE = 60; // after so many answers without a change the page asks less often
+
+const NO_ROW = { values: {}, exact: false };
 
 export class ViewPage {
   // hooks: go(changes of the state), ask(problem) for a key, reload() the list of views.
@@ -21,16 +25,32 @@ export class ViewPage {
     this.title = h('div', { class: 'title' });
     this.form = h('form', { class: 'controls', 'aria-label': 'Question', onsubmit: (e) => e.preventDefault() });
     this.notice = h('div', { class: 'notice' });
-    this.cards = h('div', { class: 'cards', role: 'group', 'aria-label': 'Values over the whole range; pressed ones have a chart' });
+    this.cards = h('div', {
+      class: 'cards',
+      role: 'group',
+      'aria-label': 'Values over the whole range; pressed ones have a chart',
+    });
     this.legend = h('div', { class: 'legend' });
     this.charts = h('div', { class: 'panels' });
     this.empty = h('div', { class: 'empty', hidden: true });
-    this.top = h('section', { class: 'block', hidden: true, 'aria-label': 'Top keys' });
+    this.top = new TopKeys(hooks.go);
     this.warnings = h('div', { class: 'warnings' });
     this.rows = h('details', { class: 'block' }, h('summary', {}, 'Rows'), h('div'));
     this.question = new Question();
-    replace(element, this.title, this.form, this.notice, this.cards, this.legend, this.charts, this.empty, this.warnings,
-      this.top, this.rows, this.question.element);
+    replace(
+      element,
+      this.title,
+      this.form,
+      this.notice,
+      this.cards,
+      this.legend,
+      this.charts,
+      this.empty,
+      this.warnings,
+      this.top.element,
+      this.rows,
+      this.question.element,
+    );
     this.element = element;
     this.panels = new Panels(this.charts);
     this.controls = new Controls(this.form, hooks.go, () => ({ state: this.state, view: this.view }));
@@ -60,15 +80,23 @@ export class ViewPage {
     this.total = this.answer = null;
     this.panels.clear();
     for (const part of [this.cards, this.legend, this.notice, this.warnings]) part.replaceChildren();
-    this.top.hidden = this.empty.hidden = true;
+    this.top.element.hidden = this.empty.hidden = true;
   }
 
   showTitle() {
-    const { view } = this, fresh = freshness(view, this.state.tz);
-    replace(this.title, h('div', {}, h('h1', {}, view.name), h('p', { class: 'about' }, view.description)),
-      h('p', { class: 'definition' }, h('span', {}, 'window ', h('code', {}, spell(windowLength(view.window)))),
+    const { view } = this,
+      fresh = freshness(view, this.state.tz);
+    replace(
+      this.title,
+      h('div', {}, h('h1', {}, view.name), h('p', { class: 'about' }, view.description)),
+      h(
+        'p',
+        { class: 'definition' },
+        h('span', {}, 'window ', h('code', {}, spell(windowLength(view.window)))),
         view.where ? h('span', {}, 'where ', h('code', {}, view.where)) : null,
-        h('span', { class: `fresh ${fresh.kind}` }, fresh.text)));
+        h('span', { class: `fresh ${fresh.kind}` }, fresh.text),
+      ),
+    );
   }
 
   stop() {
@@ -96,7 +124,7 @@ export class ViewPage {
       this.stale = null;
     } catch (error) {
       if (signal.aborted) return;
-      if (!await this.failed(error)) return;
+      if (!(await this.failed(error))) return;
     }
     if (signal.aborted) return;
     this.element.setAttribute('aria-busy', 'false');
@@ -106,7 +134,9 @@ export class ViewPage {
   }
 
   again(signal, after) {
-    this.timer = setTimeout(() => { if (!signal.aborted) this.round(signal, false); }, after);
+    this.timer = setTimeout(() => {
+      if (!signal.aborted) this.round(signal, false);
+    }, after);
   }
 
   // chosen are the aggregates with a chart: those of the state that the view has, or else the first.
@@ -116,7 +146,8 @@ export class ViewPage {
   }
 
   async load(signal, first) {
-    const { state, view } = this, at = now();
+    const { state, view } = this,
+      at = now();
     const ofView = (parameters) => get(ask.pathOf(view), parameters, signal);
     if (this.state.step !== 'auto') this.step = this.state.step;
     if (!this.step) await this.chooseStep(ofView, at);
@@ -131,7 +162,7 @@ export class ViewPage {
     }
     await this.draw(body, aggregates, parameters, at, ofView);
     if (changed && !first && this.state.step === 'auto' && body.data.length > 250) this.step = null; // it has grown
-    await this.showTopKeys(ofView, at, signal);
+    await this.top.show(this, this.total, ofView, at, signal);
     if (body.definition !== view.definition || body.generation !== view.generation) await this.hooks.reload();
   }
 
@@ -157,15 +188,26 @@ export class ViewPage {
     this.total = whole.data[0] ?? null;
     [this.answer, this.from, this.to] = [answer, ...this.ends(rows, at)];
     replace(this.notice);
-    showCards(this.cards, view.aggregates, this.total ?? { values: {}, exact: false }, aggregates.map((a) => a.name),
-      (name) => this.toggle(name));
+    showCards(
+      this.cards,
+      view.aggregates,
+      this.total ?? NO_ROW,
+      aggregates.map((a) => a.name),
+      (name) => this.toggle(name),
+    );
     await this.showNothing(rows);
     this.cards.hidden = this.legend.hidden = this.charts.hidden = rows.length === 0;
     const horizon = answer.horizon ?? answer.complete;
     replace(this.legend, legend(rows, answer, this.to));
     if (rows.length) {
       this.panels.show({
-        rows, aggregates, from: this.from, to: this.to, zone: state.tz, explain: (row) => explain(row, answer),
+        rows,
+        aggregates,
+        total: this.total,
+        from: this.from,
+        to: this.to,
+        zone: state.tz,
+        explain: (row) => explain(row, answer),
         horizon: horizon ? { at: Date.parse(horizon), label: answer.horizon ? 'horizon' : 'complete' } : null,
       });
     }
@@ -178,8 +220,9 @@ export class ViewPage {
   // ends are where the axis of time begins and ends: the range that was asked for, or the rows where it is open.
   ends(rows, at) {
     const length = ask.lengthOf(this.state.range);
-    if (length) return [Date.parse(ask.bounds(this.state, this.view, at).from), at];
-    return rows.length ? [rows[0].t0, rows[rows.length - 1].t1] : [at, at + 1];
+    const last = rows.at(-1)?.t1 ?? at; // the last window may end after now
+    if (length) return [Date.parse(ask.bounds(this.state, this.view, at).from), Math.max(at, last)];
+    return rows.length ? [rows[0].t0, last] : [at, at + 1];
   }
 
   toggle(name) {
@@ -199,47 +242,6 @@ export class ViewPage {
     replace(this.empty, h('h2', {}, title), h('p', {}, words), command ? h('pre', {}, command) : null);
   }
 
-  async showTopKeys(ofView, at, signal) {
-    const { state, view } = this, fields = ask.groupsOf(state, view);
-    const orders = view.aggregates.map(orderOf).filter(Boolean);
-    this.top.hidden = !this.total || view.key.length === 0 || fields.length === 0 || ask.isOneKey(state, view) || !orders.length;
-    if (this.top.hidden) return;
-    const order = orders.includes(state.order) ? state.order : orderOf(this.chosen()[0]) || orders[0];
-    const { body } = await ofView(ask.top(state, view, order, '', at));
-    const { body: small } = await ofView(ask.top(state, view, order, this.step, at));
-    if (signal.aborted) return;
-    const steps = Map.groupBy(small.data.map((r) => ({ ...r, t0: Date.parse(r.start), t1: Date.parse(r.end) })), (r) => idOf(r.key));
-    if (!this.topTable) this.buildTop();
-    replace(this.topChoice, this.topChoices(fields));
-    showTop(this.topTable, {
-      rows: body.data, steps, fields, aggregates: view.aggregates, order, from: this.from, to: this.to,
-      linkOf: (k) => write({ ...state, keys: { ...state.keys, ...Object.fromEntries(Object.entries(k).map(([f, v]) => [f, [v]])) } }),
-      sort: (by) => this.hooks.go({ order: by }),
-    });
-  }
-
-  buildTop() {
-    this.topChoice = h('div', { class: 'choices' });
-    this.topTable = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Top keys' });
-    replace(this.top, h('div', { class: 'block-head' }, h('h2', {}, 'Top keys'), this.topChoice), this.topTable);
-  }
-
-  topChoices(fields) {
-    const { state, view } = this;
-    const by = view.key.length < 2 ? [] : view.key.map(({ field }) => h('button', {
-      type: 'button', class: 'toggle', 'aria-pressed': String(fields.includes(field)),
-      onclick: () => {
-        const next = fields.includes(field) ? fields.filter((f) => f !== field) : [...fields, field];
-        if (next.length) this.hooks.go({ by: next.length === view.key.length ? null : next });
-      },
-    }, field));
-    const sizes = [10, 25, 100].map((n) => h('button', {
-      type: 'button', class: 'toggle', 'aria-pressed': String(state.top === n), onclick: () => this.hooks.go({ top: n }),
-    }, String(n)));
-    return [by.length ? h('span', { role: 'group', 'aria-label': 'Keys by' }, by) : null,
-      h('span', { role: 'group', 'aria-label': 'How many' }, sizes)];
-  }
-
   // failed shows what went wrong, and keeps the last answer. It returns whether to try again.
   async failed(error) {
     if (error instanceof Problem && error.needsKey) {
@@ -249,7 +251,9 @@ export class ViewPage {
     }
     if (error.code === 'bad_parameter' && /values/.test(error.message)) this.hooks.reload().catch(() => {});
     this.stale ??= now();
-    const old = this.answer ? h('p', { class: 'quiet' }, `Below is the last answer, ${ago(now() - this.stale)} old.`) : null;
+    const old = this.answer
+      ? h('p', { class: 'quiet' }, `Below is the last answer, ${ago(now() - this.stale)} old.`)
+      : null;
     replace(this.notice, problem(error), old);
     if (!this.answer) this.panels.clear();
     return true;

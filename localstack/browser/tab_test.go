@@ -143,7 +143,7 @@ func (p *tab) open(hash string) {
 // settle waits until the page has drawn an answer.
 func (p *tab) settle() {
 	p.t.Helper()
-	p.wait("an answer", `document.querySelector('main').getAttribute('aria-busy') === 'false'`)
+	p.wait("an answer", `document.querySelector('main')?.getAttribute('aria-busy') === 'false'`)
 }
 
 // js is the value of an expression of JavaScript, as text.

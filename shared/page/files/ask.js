@@ -118,7 +118,7 @@ export function quote(word) {
 // curl is the same question as a command. The key comes from the environment, so that no history keeps it.
 export function curl(view, parameters, withKey) {
   const u = new URL(pathOf(view), base);
-  u.search = parameters.toString();
+  u.search = parameters.toString().replaceAll('%2C', ','); // easier to read, and the same
   const key = withKey ? ' -H "authorization: Bearer $ANABRANCH_KEY"' : '';
   return `curl -fsS${key} ${quote(u.href)}`;
 }

@@ -31,37 +31,33 @@ function bars(all, ground) {
     .join('');
 }
 
-const middle = (p) => (p.x0 + p.x1) / 2;
 const touches = (a, b) => a && b && Math.abs(a.x1 - b.x0) < 0.6;
 
-// areas are the parts below a line that belong to each row, so that every part is solid or hatched as its row is.
-function areas(all, ground) {
-  return (exact) =>
-    all
-      .map((p, n) => {
-        if (p.exact !== exact) return '';
-        const edge = (other) => (p.y + other.y) / 2;
-        const before = touches(all[n - 1], p) ? `M${p.x0},${ground}V${edge(all[n - 1])}` : `M${p.x0},${ground}V${p.y}`;
-        const after = touches(p, all[n + 1]) ? `L${p.x1},${edge(all[n + 1])}` : `L${p.x1},${p.y}`;
-        return `${before}L${middle(p)},${p.y}${after}V${ground}z`;
-      })
-      .join('');
+// outlines are the parts of a line that belong to each row: up to half of the way to a row that touches it.
+function outlines(all) {
+  return all.map((p, n) => {
+    const edge = (other, touching) => (touching ? (p.y + other.y) / 2 : p.y);
+    const before = all[n - 1];
+    const after = all[n + 1];
+    return {
+      exact: p.exact,
+      places: [
+        [p.x0, edge(before, touches(before, p))],
+        [(p.x0 + p.x1) / 2, p.y],
+        [p.x1, edge(after, touches(p, after))],
+      ],
+    };
+  });
 }
 
-// strokes are the line itself: from middle to middle where rows touch, and a dash where a row stands alone.
-function strokes(all) {
-  return (exact) =>
-    all
-      .map((p, n) => {
-        const next = all[n + 1];
-        if (touches(p, next)) {
-          return (p.exact && next.exact) === exact ? `M${middle(p)},${p.y}L${middle(next)},${next.y}` : '';
-        }
-        const alone = !touches(all[n - 1], p);
-        return alone && p.exact === exact ? `M${p.x0},${p.y}H${p.x1}` : '';
-      })
-      .join('');
+// areas are what is below a line, and strokes the line itself. Each part is solid or hatched as its row is.
+function areas(lines, ground) {
+  return lines
+    .map(({ places }) => `M${places[0][0]},${ground}L${places.join('L')}L${places[2][0]},${ground}z`)
+    .join('');
 }
+
+const strokes = (lines) => lines.map(({ places }) => `M${places.join('L')}`).join('');
 
 // scaleOf are the marks of the axis of values; it has 0 for bars, and for lines whose numbers are not far from it.
 function scaleOf(rows, curves, kind, height) {
@@ -142,25 +138,25 @@ function horizonLine(frame, at, label) {
   );
 }
 
-// drawCurve draws one curve: what is exact, what is live, and the outline of both.
+// drawCurve draws one curve: what is exact, and what is live.
 function drawCurve(all, kind, ground, id, rank, withArea) {
-  const solid = all.filter((p) => p.exact),
-    live = all.filter((p) => !p.exact);
   const fill = `url(#${id})`;
   if (kind === 'bars') {
-    return [
-      s('path', { class: 'exact-bar', d: bars(solid, ground) }),
-      s('path', { class: 'live-bar', d: bars(live, ground), fill }),
-    ];
+    return [true, false].map((exact) => {
+      const d = bars(
+        all.filter((p) => p.exact === exact),
+        ground,
+      );
+      return s('path', { class: exact ? 'exact-bar' : 'live-bar', d, fill: exact ? null : fill });
+    });
   }
-  const area = areas(all, ground),
-    stroke = strokes(all);
-  return [
-    withArea ? s('path', { class: 'exact-area', d: area(true) }) : null,
-    withArea ? s('path', { class: 'live-area', d: area(false), fill }) : null,
-    s('path', { class: `exact-line rank${rank}`, d: stroke(true) }),
-    s('path', { class: `live-line rank${rank}`, d: stroke(false) }),
-  ];
+  const lines = outlines(all);
+  return [true, false].map((exact) => {
+    const some = lines.filter((l) => l.exact === exact);
+    const name = exact ? 'exact' : 'live';
+    const area = s('path', { class: `${name}-area`, d: areas(some, ground), fill: exact ? null : fill });
+    return [withArea ? area : null, s('path', { class: `${name}-line rank${rank}`, d: strokes(some) })];
+  });
 }
 
 // draw returns {svg, rowAt, band}: the picture, the row at a place, and the place of a row.

@@ -87,9 +87,6 @@ class Panel {
     this.aggregate = aggregate;
     this.plot = h('div', {
       class: 'plot',
-      tabindex: '0',
-      role: 'slider',
-      'aria-label': `Rows of ${aggregate.name}`,
       onpointermove: (e) => this.point(e),
       onpointerdown: (e) => this.point(e),
       onpointerleave: (e) => {
@@ -115,13 +112,27 @@ class Panel {
     if (kindOf(this.aggregate) === 'list' || !this.rows.some((r) => curves.some((c) => c.pick(r.values)))) {
       this.picture = null;
       replace(this.plot, this.list(what.total?.values[this.aggregate.name]));
-      return;
+    } else {
+      this.picture = draw({ ...what, curves, kind: kindOf(this.aggregate), width, height: first ? 260 : 180 });
+      replace(this.plot, this.picture.svg);
     }
-    this.picture = draw({ ...what, curves, kind: kindOf(this.aggregate), width, height: first ? 260 : 180 });
-    replace(this.plot, this.picture.svg);
-    this.plot.setAttribute('aria-valuemin', '1');
-    this.plot.setAttribute('aria-valuemax', String(this.rows.length));
+    this.describe();
     this.mark(!this.words.hidden);
+  }
+
+  // describe makes a chart a slider over its rows, so that arrow keys move and a screen reader reads each row.
+  describe() {
+    const slider = {
+      role: 'slider',
+      tabindex: '0',
+      'aria-label': `Rows of ${this.aggregate.name}`,
+      'aria-valuemin': '1',
+      'aria-valuemax': String(this.rows.length),
+    };
+    for (const [name, value] of Object.entries(slider)) {
+      if (this.picture) this.plot.setAttribute(name, value);
+      else this.plot.removeAttribute(name);
+    }
   }
 
   // list draws a list of the most frequent values over the whole range. What else is no number stands in the table.

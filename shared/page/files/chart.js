@@ -80,7 +80,7 @@ function scaleOf(rows, curves, kind, height) {
 
 function axes(frame, marks, y, zone, x, from, to) {
   const { left, right, width, height } = frame;
-  const most = Math.max(2, Math.floor((width - left - right) / 76));
+  const most = Math.max(2, Math.floor((width - left - right) / 58));
   const lines = marks.map((v) =>
     s(
       'g',

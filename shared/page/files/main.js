@@ -8,7 +8,7 @@ import { ViewPage } from './view.js';
 
 const VIEWS_EVERY = 5000; // milliseconds between two looks at the list of views
 
-const page = { state: read(), views: [], admin: false, viewPage: null, shown: '' };
+const page = { state: read(), views: [], admin: false, viewPage: null, shown: '', listed: '', entries: [] };
 
 // go changes the state, and with it the address; then the page shows it.
 function go(changes) {
@@ -39,37 +39,52 @@ function showTabs() {
   );
 }
 
+// showViews draws the list of views. While it has the same views, only their freshness changes, so that neither focus
+// nor the place of scrolling is lost.
 function showViews() {
-  const focused = document.activeElement?.dataset?.view;
-  replace(
-    byId('views'),
-    h(
-      'ul',
+  const shape = JSON.stringify(page.views.map((view) => [view.name, view.description]));
+  if (page.listed !== shape) {
+    page.listed = shape;
+    page.entries = page.views.map((view) => new Entry(view));
+    replace(
+      byId('views'),
+      h(
+        'ul',
+        {},
+        page.entries.map((entry) => h('li', {}, entry.link)),
+      ),
+    );
+  }
+  page.entries.forEach((entry, i) => entry.show(page.views[i]));
+}
+
+// Entry is a view in the list.
+class Entry {
+  constructor(view) {
+    this.fresh = h('span', {});
+    this.link = h(
+      'a',
       {},
-      page.views.map((view) => {
-        const fresh = freshness(view, page.state.tz);
-        return h(
-          'li',
-          {},
-          h(
-            'a',
-            {
-              href: linkToView(view.name),
-              'data-view': view.name,
-              'aria-current': page.state.view === view.name && page.state.tab === 'views' ? 'true' : null,
-            },
-            h('span', { class: 'name' }, view.name),
-            h('span', { class: 'about' }, foreign(view.description, { title: null })),
-            h('span', { class: `fresh ${fresh.kind}` }, fresh.text),
-          ),
-        );
-      }),
-    ),
-  );
-  if (focused)
-    byId('views')
-      .querySelector(`[data-view="${CSS.escape(focused)}"]`)
-      ?.focus({ preventScroll: true });
+      h('span', { class: 'name' }, view.name),
+      h('span', { class: 'about' }, foreign(view.description, { title: null })),
+      this.fresh,
+    );
+  }
+
+  show(view) {
+    const fresh = freshness(view, page.state.tz);
+    this.fresh.className = `fresh ${fresh.kind}`;
+    this.fresh.textContent = fresh.text;
+    this.link.href = linkToView(view.name);
+    const current = page.state.view === view.name && page.state.tab === 'views';
+    if (current === this.link.hasAttribute('aria-current')) return;
+    if (current) {
+      this.link.setAttribute('aria-current', 'true');
+      this.link.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    } else {
+      this.link.removeAttribute('aria-current');
+    }
+  }
 }
 
 function showEmpty() {

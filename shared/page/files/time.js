@@ -142,8 +142,10 @@ function clockTicks(from, to, zone, step) {
     const d = new Date(shown),
       strong = shown % DAY === 0;
     const day = `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`;
-    marks.push({ at, strong, label: strong ? day : timeText(d) });
+    marks.push({ at, strong, label: strong ? day : timeText(d), day });
   }
+  // Where no midnight names a day, the first mark does.
+  if (marks.length && !marks.some((mark) => mark.strong)) marks[0].label = `${marks[0].day}, ${marks[0].label}`;
   return marks;
 }
 

@@ -77,18 +77,23 @@ export function shown(value, most = 10) {
     .map(({ label, value: text }) =>
       h(
         'span',
-        { class: 'reading' },
+        { class: `reading ${sizeOf(text)}` },
         label ? [h('span', { class: 'label' }, label), ' '] : null,
-        // Digits never break in two where there is room for fewer of them.
-        h('span', { class: sizeOf(text) }, text),
+        h('span', { class: 'digits' }, breakable(text)),
       ),
     );
 }
 
+// sizeOf says how small a text must be for a card. The longest one breaks.
 function sizeOf(text) {
   const length = typeof text === 'string' ? text.length : text.textContent.length;
-  if (length > 24) return 'digits longest';
-  return length > 13 ? 'digits long' : 'digits';
+  if (length > 15) return 'longest';
+  return length > 11 ? 'long' : '';
+}
+
+// breakable lets a number break behind its separators before it breaks anywhere else.
+function breakable(text) {
+  return typeof text === 'string' ? text.split(/(?<=,)/).flatMap((part, i) => (i ? [h('wbr'), part] : [part])) : text;
 }
 
 // boundOf says how far an estimate may be off; null for what is exact.

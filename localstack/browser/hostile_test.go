@@ -28,7 +28,8 @@ func TestHostileTexts(t *testing.T) {
 		strings.Repeat("w", 899):                           strings.Repeat("w", 899),
 		"100 % & more = yes; no + plus #hash ?query /../path": "100 % & more = yes; no + plus #hash ?query /../path",
 	}
-	s := start(t, strings.ReplaceAll(orders, "      best", "      worst: first(data.shop)\n      best"), 2*time.Second, false)
+	views := strings.ReplaceAll(orders, "      best", "      worst: first(data.shop)\n      best")
+	s := start(t, views, 2*time.Second, false)
 	var lines [][]byte
 	for text := range hostile {
 		lines = append(lines, event(fmt.Sprint(len(lines)), time.Now().Add(-time.Hour),

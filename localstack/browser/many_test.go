@@ -49,10 +49,14 @@ func TestManyKeys(t *testing.T) {
 	}
 
 	s.send([][]byte{event("more", at, map[string]any{"shop": "shop-5000", "ms": 1})})
+	p.wait("the API to have all keys", `fetch('v1/views/orders/query?group_by=').then((r) => r.status === 422)`)
 	p.open("#view=orders&top=25")
 	p.wait("a refusal", `document.querySelector('.problem')`)
 	if got := p.text(".problem"); !strings.Contains(got, "5000 keys") || !strings.Contains(got, "too_many_keys") {
 		t.Errorf("of 5,001 keys the page says %q, want the API's words", got)
+	}
+	if got := p.text(".cards"); got != "" {
+		t.Errorf("beside the refusal stand the numbers of another question: %q", got)
 	}
 	p.shotAll("too-many-keys")
 	p.open("#view=orders&key.shop=shop-5000")

@@ -178,7 +178,7 @@ func (p *tab) wait(what, condition string) time.Duration {
 	p.t.Helper()
 	began := time.Now()
 	for time.Since(began) < longest {
-		if evaluate[bool](p, "Boolean("+condition+")") {
+		if evaluate[bool](p, "(async () => Boolean(await ("+condition+")))()") {
 			return time.Since(began)
 		}
 		time.Sleep(20 * time.Millisecond)

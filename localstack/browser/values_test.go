@@ -37,7 +37,8 @@ func ordersOf(n int) [][]byte {
 	var lines [][]byte
 	began := time.Now().Add(-10 * time.Minute).Truncate(time.Minute)
 	for i := range n {
-		lines = append(lines, event(fmt.Sprint(i), began.Add(time.Duration(i)*300*time.Second/time.Duration(n)), map[string]any{
+		at := began.Add(time.Duration(i) * 300 * time.Second / time.Duration(n))
+		lines = append(lines, event(fmt.Sprint(i), at, map[string]any{
 			"shop": []string{"oslo", "lima"}[i%2], "huge": json.Number("12345678901234567890.000000001"),
 			"tiny": json.Number("0.000000000000000000000000001"), "ms": 5 + i%700, "buyer": fmt.Sprint("b", i),
 			"item": items[i%len(items)],
@@ -83,7 +84,8 @@ func TestEveryKindOfValue(t *testing.T) {
 		t.Errorf("the chart of quantiles names the curves %s", got)
 	}
 	best := values["best"].([]any)[0].(map[string]any)
-	if got, want := p.text(".ranking li"), fmt.Sprint(best["value"], "\n", separated(best["count"].(json.Number))); got != want {
+	want := fmt.Sprint(best["value"], "\n", separated(best["count"].(json.Number)))
+	if got := p.text(".ranking li"); got != want {
 		t.Errorf("the list of top begins with %q, want %q", got, want)
 	}
 	p.compareRows(s, "/v1/views/orders/query?shop=oslo&values=n,huge,buyers", []string{"n", "huge", "buyers"})

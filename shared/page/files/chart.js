@@ -92,9 +92,10 @@ function axes(frame, marks, y, zone, x, from, to) {
   let used = -Infinity;
   const times = timeTicks(from, to, zone, most).map(({ at, label, strong }) => {
     const half = (label.length * LETTER) / 2,
-      place = x(at);
-    const fits = place - half > used + 6 && place + half < width + 2;
-    if (fits) used = place + half;
+      place = x(at),
+      written = Math.max(place, half + 1); // a long first label begins where the picture does
+    const fits = written - half > used + 6 && written + half < width + 2;
+    if (fits) used = written + half;
     return s(
       'g',
       {},
@@ -106,7 +107,11 @@ function axes(frame, marks, y, zone, x, from, to) {
         y2: height - BOTTOM + 5,
       }),
       fits
-        ? s('text', { class: strong ? 'tick strong' : 'tick', x: place, y: height - 5, 'text-anchor': 'middle' }, label)
+        ? s(
+            'text',
+            { class: strong ? 'tick strong' : 'tick', x: written, y: height - 5, 'text-anchor': 'middle' },
+            label,
+          )
         : null,
     );
   });

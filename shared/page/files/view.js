@@ -70,7 +70,8 @@ export class ViewPage {
     if (another) this.clear();
     this.showTitle();
     this.controls.show(state, view);
-    const question = `${view.definition} ${view.generation} ${write({ ...state, live: true })}`;
+    this.wanted = write({ ...state, live: true });
+    const question = `${view.definition} ${view.generation} ${this.wanted}`;
     if (question === this.asked && state.live === this.wasLive) return;
     [this.asked, this.wasLive, this.step] = [question, state.live, null];
     this.restart();
@@ -153,6 +154,7 @@ export class ViewPage {
     if (!this.step) await this.chooseStep(ofView, at);
     const aggregates = this.chosen();
     const parameters = ask.rows(state, view, aggregates.flatMap(asked), this.step, at);
+    this.question.show(view, parameters, this.step, key.get() !== '');
     const { body, changed } = await ofView(parameters);
     if (signal.aborted) return;
     this.unchanged = changed ? 0 : this.unchanged + 1;
@@ -160,7 +162,7 @@ export class ViewPage {
       if (this.stale) replace(this.notice);
       return;
     }
-    await this.draw(body, aggregates, parameters, at, ofView);
+    await this.draw(body, aggregates, at, ofView);
     if (changed && !first && this.state.step === 'auto' && body.data.length > 250) this.step = null; // it has grown
     await this.top.show(this, this.total, ofView, at, signal);
     if (body.definition !== view.definition || body.generation !== view.generation) await this.hooks.reload();
@@ -180,7 +182,7 @@ export class ViewPage {
     this.stepIsGuess = !row;
   }
 
-  async draw(answer, aggregates, parameters, at, ofView) {
+  async draw(answer, aggregates, at, ofView) {
     const { state, view } = this;
     const rows = answer.data.map((r) => ({ ...r, t0: Date.parse(r.start), t1: Date.parse(r.end) }));
     if (this.stepIsGuess && rows.length) this.step = null;
@@ -211,10 +213,10 @@ export class ViewPage {
         horizon: horizon ? { at: Date.parse(horizon), label: answer.horizon ? 'horizon' : 'complete' } : null,
       });
     }
+    this.answered = this.wanted;
     replace(this.warnings, warnings(answer));
     showRows(this.rows.lastElementChild, rows, aggregates);
     this.rows.hidden = rows.length === 0;
-    this.question.show(view, parameters, this.step, key.get() !== '');
   }
 
   // ends are where the axis of time begins and ends: the range that was asked for, or the rows where it is open.
@@ -250,6 +252,7 @@ export class ViewPage {
       return false;
     }
     if (error.code === 'bad_parameter' && /values/.test(error.message)) this.hooks.reload().catch(() => {});
+    if (this.answered !== this.wanted) this.clear(); // what is there answers another question
     this.stale ??= now();
     const old = this.answer
       ? h('p', { class: 'quiet' }, `Below is the last answer, ${ago(now() - this.stale)} old.`)

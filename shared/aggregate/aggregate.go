@@ -92,6 +92,13 @@ type States interface {
 	Skipped(cell int) int64
 }
 
+// Sized is a States whose cells take as much memory as what they hold. The cells of all others take MaxEncoded bytes
+// at most, or little more.
+type Sized interface {
+	// Bytes is how many bytes of memory a cell takes. It is a count of what the cell holds: the same on every platform.
+	Bytes(cell int) int
+}
+
 // Function is one aggregate function of the engine, with the shape of its call. It is a small comparable value. Lookup
 // and With return it; the zero value is not a function.
 type Function struct {

@@ -89,6 +89,13 @@ func (d *distinct) merge(from *distinct, _ int) {
 	}
 }
 
+func (d *distinct) bytes() int {
+	if d.dense {
+		return registerWords * 8
+	}
+	return len(d.hashes) * 8
+}
+
 // appendEncoded appends the number of hashes, and the hashes in order, 8 bytes each, the highest byte first. One more
 // than the greatest number of hashes means that the registers follow instead.
 func (d *distinct) appendEncoded(dst []byte, _ int) []byte {

@@ -22,6 +22,7 @@ type heavy struct {
 	counters []counter // sorted by value
 	missed   natural   // what a value without a counter may have; 0 where no value was dropped
 	total    natural   // the sum of the weights of all rows
+	length   int       // of the texts of all counters
 }
 
 // counter says that the true sum of a value's weights is from weight, which is above 0, to upper. They are in units of
@@ -52,6 +53,7 @@ func (h *heavy) add(kind ScalarKind, text []byte, weight *natural, n int) {
 		h.counters[at].add(weight, weight)
 		return
 	}
+	h.length += len(text)
 	made := counter{value{kind, string(text)}, *weight, *weight}
 	made.upper.addWeight(&h.missed)
 	h.counters = slices.Insert(h.counters, at, made)
@@ -62,6 +64,11 @@ func (c *counter) add(weight, upper *natural) {
 	c.weight.addWeight(weight)
 	c.upper.addWeight(upper)
 }
+
+// counterBytes is how much memory a counter takes, without its text.
+const counterBytes = 88
+
+func (h *heavy) bytes() int { return len(h.counters)*counterBytes + h.length }
 
 // limit reduces the counters when there are too many.
 func (h *heavy) limit(n int) {
@@ -124,6 +131,7 @@ func (h *heavy) insert(from *heavy, places []int32) {
 	if missing == 0 {
 		return
 	}
+	h.length += length
 	texts := strings.Builder{}
 	texts.Grow(length)
 	// From behind, so that nothing is overwritten before it has moved.
@@ -155,7 +163,7 @@ func (h *heavy) reduced(n int) *heavy {
 	if len(h.counters) <= most {
 		return h
 	}
-	r := &heavy{slices.Clone(h.counters), h.missed, h.total}
+	r := &heavy{slices.Clone(h.counters), h.missed, h.total, h.length}
 	r.reduce(most)
 	return r
 }
@@ -189,7 +197,7 @@ func (h *heavy) reduce(most int) {
 		}
 	}
 	clear(h.counters[len(kept):])
-	h.counters = kept
+	h.counters, h.length = kept, length
 	texts := strings.Builder{} // so that no text of a dropped value stays in memory
 	texts.Grow(length)
 	for i := range kept {

@@ -104,6 +104,8 @@ func (q *quantiles) merge(from *quantiles, _ int) {
 		func(to, from *binCount) { to.count = addCounts(to.count, from.count) })
 }
 
+func (q *quantiles) bytes() int { return len(*q) * 16 }
+
 // appendEncoded appends the number of bins, and the bins in order. The first one is its number, as a signed varint, and
 // its count. Each other one is how many bins lie between it and the one before, and its count.
 func (q *quantiles) appendEncoded(dst []byte, _ int) []byte {

@@ -19,6 +19,9 @@ type sketch[S any] interface {
 	decode(enc []byte, most int) (rest []byte, err error)
 
 	appendEncoded(dst []byte, most int) []byte
+
+	// bytes is what Sized says of a cell.
+	bytes() int
 }
 
 // sketches are the States of a function with a sketch per cell, except for how it adds and presents. An encoded state
@@ -47,6 +50,9 @@ func (s *sketches[S, P]) Skip(cells []int32) {
 }
 
 func (c *sketchCell[S]) skip(rows int64) { c.skipped = addCounts(c.skipped, rows) }
+
+// Bytes implements Sized.
+func (s *sketches[S, P]) Bytes(cell int) int { return P(&s.cells[cell].sketch).bytes() }
 
 // at lets Merge and Agrees look into the States of another cell.
 func (s *sketches[S, P]) at(cell int) *sketchCell[S] { return &s.cells[cell] }

@@ -64,6 +64,12 @@ func (s *SkippedStates) Add(Rows) { panic("aggregate: skipped rows are added by 
 // Skip implements States: call AddSkip.
 func (s *SkippedStates) Skip([]int32) { panic("aggregate: skipped rows are added by AddSkip") }
 
+// skipBytes is how much memory a Skip takes at most: three numbers, and two texts.
+const skipBytes = 3*8 + 2*(16+SampleBytes)
+
+// Bytes implements Sized.
+func (s *SkippedStates) Bytes(cell int) int { return len(s.cells[cell]) * skipBytes }
+
 // Agrees implements States.
 func (s *SkippedStates) Agrees(cell int, other States, otherCell int) bool {
 	return slices.Equal(s.cells[cell], other.(*SkippedStates).cells[otherCell])

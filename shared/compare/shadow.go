@@ -33,10 +33,11 @@ type ShadowReport struct {
 }
 
 // Ask makes the candidate of a view answer the same selection and reports how the two results differ. It does nothing
-// when there is no candidate, or when When returns false. It takes at most two seconds, and never changes the answer.
+// when there is no candidate, or when When returns false; nor for rows of many keys, which are not in order of time. It
+// takes at most two seconds, and never changes the answer.
 func (s *Shadow) Ask(ctx context.Context, answered serving.Result) {
 	g, ok := candidateOf(answered.View)
-	if !ok || g.ID == answered.Generation.ID || !s.When() {
+	if !ok || g.ID == answered.Generation.ID || answered.Key == nil || !s.When() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, shadowTime)

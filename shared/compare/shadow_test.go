@@ -56,6 +56,19 @@ func checkReports(t *testing.T, got []compare.ShadowReport, want ...compare.Shad
 	}
 }
 
+// TestNoShadowOfManyKeys checks that no candidate answers a query of many keys.
+func TestNoShadowOfManyKeys(t *testing.T) {
+	s := servingtest.New(t)
+	s.Against(t, servingtest.Candidate(s.Program, "old", lifecycle.Retained))
+	d := newShadowed(s)
+	result, err := s.Serving.Read(t.Context(), serving.Selection{View: "by_user"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Ask(t.Context(), result)
+	checkReports(t, d.reports)
+}
+
 // TestShadow checks that the candidate gets the same query, and that differing windows are counted. The result is that
 // of the serving generation.
 func TestShadow(t *testing.T) {

@@ -117,3 +117,46 @@ func TestGroupsOrderRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestStatesAreBounded counts the memory of merged states. The bound is exact: one byte less refuses the question.
+func TestStatesAreBounded(t *testing.T) {
+	s := newPageViewsOf(t, func(d *view.Definition) {
+		d.Aggregates = []view.Aggregate{{Name: "views", Expr: "count()"}, {Name: "users", Expr: "distinct(data.amount)"}}
+	})
+	for i := range 3 {
+		s.base(t, "/a", fmt.Sprint(i), horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T09:31:00Z", "2"},
+			amount{"2026-11-22T10:31:00Z", "2"})
+	}
+	count := s.p.Functions[0].MaxEncoded()
+	const hash = 8
+	const (
+		what  = "the selection has more than %d bytes of states in its rows, the maximum; narrow from and to"
+		steps = ", or ask for longer steps with step"
+		many  = "view by_user: too many keys: " + what
+		keys  = "; narrow the keys with key.path=VALUE or key.status=VALUE"
+		one   = "view by_user: too many windows: " + what + steps
+	)
+	for _, c := range []struct {
+		question, refused string
+		want              int
+	}{
+		{"", many + steps + keys + ", or ask for pages with limit and cursor", 3*(count+2*hash) + 3*(count+hash)},
+		{"step=all", many + keys + ", or ask for pages with limit and cursor", 3 * (count + 2*hash)},
+		{"step=all parts", many + keys + ", or ask for pages with limit and cursor", 2 * 3 * (count + 2*hash)},
+		{"step=all group_by=", many + keys + ", or add rollups: [[]] to the view's definition", count + 2*hash},
+		{"group_by=path", many + steps + keys + ", or add rollups: [[path]] to the view's definition",
+			2*count + 3*hash},
+		{"path=/a status=0", one, 2 * (2*count + 3*hash)},
+		{"path=/a status=0 step=1d", one, 2 * (count + 2*hash)},
+	} {
+		s.MaxMerged = c.want
+		if _, err := s.ask(c.question); err != nil {
+			t.Errorf("%s, %d bytes: %v", c.question, c.want, err)
+		}
+		s.MaxMerged--
+		_, err := s.ask(c.question)
+		if want := fmt.Sprintf(c.refused, s.MaxMerged); err == nil || err.Error() != want {
+			t.Errorf("%s, %d bytes: error %v\nwant %s", c.question, s.MaxMerged, err, want)
+		}
+	}
+}

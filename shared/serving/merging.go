@@ -1,57 +1,202 @@
 package serving
 
 import (
-	"time"
+	"fmt"
 
+	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// merging merges windows into rows: the windows of a step, or of a whole range. Row i is window i of its states.
-//
-// A merged row is exact when it has ended by the horizon that was read with the pointer, no speed item took part in it,
-// and no part of it is ahead of that horizon: then it is the fold of the distinct events that arrived before that one
-// horizon. A row without windows is exact by the same rule. Rows exact as of different horizons do not add up to an
-// exact one. A row that the selected range cuts is never exact.
+// merging merges the items of keys into rows: the windows of a key into those of its group, and the windows of a step,
+// or of a whole range, into one.
 type merging struct {
-	reader  Reader
-	to      merged
-	inexact map[view.Window]bool // rows of which speed is a part, or of which a part is ahead
+	Reader
+	question
+	groups map[view.Key]*group
+	rows   []mergedRow
+
+	// States of rows: row i is window i. Where rows have halves, items are merged into these, and they into all at last.
+	// Otherwise the halves are all.
+	all, batch, speed *view.Windows
+	whole             *view.Windows // window 0: a group over the whole range
+
+	items       int         // items merged so far
+	keys        int         // keys merged so far
+	bytes       int         // of the items merged so far
+	first, last view.Window // first and last window with events, where there are rows
+	found       piece       // the step that was found last
+	inside      piece       // the first step that ends inside a window with events; zero: none does
+	err         error       // why windows cannot be rows
 }
 
-func (r Reader) newMerging() merging {
+// group is the keys of one group, merged.
+type group struct {
+	place
+	values []string
+	rows   map[int64]int // numbers of rows, by window, or by the start of the step; 0 for the whole range
+	latest int           // the row that was found last; -1: none
+}
+
+// mergedRow is a row that grows.
+type mergedRow struct {
+	piece
+	at       int64     // its place in group.rows
+	hasSpeed bool      // a speed item is a part of it
+	ahead    slot.Slot // the horizon of its parts that are ahead of the pointer's; 0: none is
+}
+
+func (r Reader) newMerging(q question) *merging {
 	p := r.Program
-	return merging{
-		reader: r, to: merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows()},
-		inexact: map[view.Window]bool{},
+	m := &merging{Reader: r, question: q, groups: map[view.Key]*group{}, all: p.NewWindows(), whole: p.NewWindows()}
+	m.batch, m.speed = m.all, m.all
+	if m.hasHalves() {
+		m.batch, m.speed = p.NewWindows(), p.NewWindows()
 	}
+	return m
 }
 
-// add adds a window of a key's states to a row.
-func (g *merging) add(row view.Window, m merged, w view.Window) {
-	g.to.batch.MergeInto(row, m.batch, w)
-	g.to.speed.MergeInto(row, m.speed, w)
-	g.to.all.MergeInto(row, m.all, w)
-	if m.speed.Has(w) || m.horizons[g.reader.Program.PageOf(w)] > g.reader.Generation.Horizon {
-		g.inexact[row] = true
+// hasHalves reports whether rows say what base items and what speed items hold of them.
+func (q question) hasHalves() bool { return q.Parts || q.isOfOneKey }
+
+// add merges the items of a key into its group.
+//
+// Errors: ErrTooManyKeys, ErrTooManyRows, *ParameterError, view.ErrCorruptPage; not retryable.
+func (m *merging) add(key ListedKey, found items) error {
+	m.keys++
+	m.items += len(found.base) + len(found.speed)
+	if m.MaxItems > 0 && m.items > m.MaxItems && !m.isOfOneKey {
+		return m.tooMany(m.question, fmt.Sprintf("more than %d items in this range, the maximum; narrow from and to",
+			m.MaxItems))
 	}
+	to := m.groupOf(key.Values)
+	for _, item := range found.base {
+		m.bytes += len(item.States)
+		part := mergedRow{}
+		if item.Horizon > m.Generation.Horizon {
+			part.ahead = item.Horizon
+		}
+		if err := m.addItem(to, m.batch, item.Page, item.States, part); err != nil {
+			return err
+		}
+	}
+	for _, item := range found.speed {
+		m.bytes += len(item.States)
+		if err := m.addItem(to, m.speed, item.Page, item.States, mergedRow{hasSpeed: true}); err != nil {
+			return err
+		}
+	}
+	return m.err
 }
 
-// row returns a row as far as it is merged. ended says that all of it has ended by the horizon, and that the range does
-// not cut it.
-func (g *merging) row(row view.Window, ended bool) Row {
-	g.to.all.Add(row) // empty states, if it has no windows
-	return Row{
-		States: statesOf(g.to.all, row), Batch: statesOf(g.to.batch, row), Speed: statesOf(g.to.speed, row),
-		Exact: ended && !g.inexact[row],
+func (m *merging) groupOf(values []string) *group {
+	of := make([]string, len(m.by))
+	for i, at := range m.by {
+		of[i] = values[at]
 	}
+	key := m.Program.KeyOf(m.subset, of) // with the subset, as keys of the directory: a cursor names one of either
+	if known, ok := m.groups[key]; ok {
+		return known
+	}
+	made := &group{place: place{key: key}, values: of, rows: map[int64]int{}, latest: -1}
+	m.groups[key] = made
+	return made
 }
 
-// secondsOf returns the whole seconds from start to end. Time.Sub stops at 292 years, and a range may be longer.
-func secondsOf(start, end time.Time) int64 { return end.Unix() - start.Unix() }
-
-// setSeconds says how long a row is. Rates are per second of it.
-func (g *merging) setSeconds(row view.Window, seconds int64) {
-	for _, half := range []*view.Windows{g.to.all, g.to.batch, g.to.speed} {
-		half.SetSeconds(row, seconds)
+// addItem merges a page into a half of the rows of a group. part is what the page makes of each of these rows.
+func (m *merging) addItem(to *group, half *view.Windows, page view.Page, states []byte, part mergedRow) error {
+	err := half.MergePageInto(page, states, func(w view.Window) (view.Window, bool) {
+		if !m.at.includes(w) {
+			return 0, false
+		}
+		number := m.rowOf(to, w)
+		row := &m.rows[number]
+		row.hasSpeed, row.ahead = row.hasSpeed || part.hasSpeed, max(row.ahead, part.ahead)
+		return view.Window(number), true
+	})
+	if err != nil {
+		return err
 	}
+	if m.MaxMerged > 0 && m.merged() > m.MaxMerged {
+		return m.tooLarge()
+	}
+	return nil
+}
+
+// merged is how much memory the states of all rows take in the end, at most.
+func (m *merging) merged() int {
+	if m.hasHalves() {
+		return 2 * (m.batch.Bytes() + m.speed.Bytes()) // all has what the halves have
+	}
+	return m.all.Bytes()
+}
+
+// tooLarge returns the error for rows whose states take too much memory.
+func (m *merging) tooLarge() error {
+	what := fmt.Sprintf("more than %d bytes of states in its rows, the maximum; narrow from and to", m.MaxMerged)
+	if !m.Whole {
+		what += ", or ask for longer steps with step"
+	}
+	if m.isOfOneKey {
+		return fmt.Errorf("%w: the selection has %s", ErrTooManyRows, what)
+	}
+	return m.tooMany(m.question, what)
+}
+
+// rowOf returns the number of the row of a group that a window belongs to.
+func (m *merging) rowOf(to *group, w view.Window) int {
+	if len(m.rows) == 0 {
+		m.first, m.last = w, w
+	}
+	m.first, m.last = min(m.first, w), max(m.last, w)
+	at, of := m.pieceOf(w)
+	if to.latest >= 0 && m.rows[to.latest].at == at {
+		return to.latest
+	}
+	number, ok := to.rows[at]
+	if !ok {
+		number = m.newRow(to, at, of)
+	}
+	to.latest = number
+	return number
+}
+
+// mostMerged bounds the rows in memory, as a multiple of those of an answer: groups are chosen once all are merged.
+const mostMerged = 10
+
+func (m *merging) newRow(to *group, at int64, of piece) (number int) {
+	number = len(m.rows)
+	m.rows = append(m.rows, mergedRow{piece: of, at: at})
+	to.rows[at] = number
+	if m.MaxRows > 0 && number >= m.mostRows() {
+		m.err = fmt.Errorf("%w: the selection merges more than %d rows; narrow from and to, or ask for longer steps "+
+			"with step", ErrTooManyRows, m.mostRows())
+	}
+	return number
+}
+
+// mostRows returns the maximum number of rows in memory. Without a limit of groups, the answer has them all. The rows of
+// one key are counted at last, so that an error can say how many there are.
+func (m *merging) mostRows() int {
+	if m.Limit > 0 && !m.isPaged() || m.isOfOneKey {
+		return mostMerged * m.MaxRows
+	}
+	return m.MaxRows
+}
+
+// pieceOf returns the piece of a window, and what names it among the rows of a group.
+func (m *merging) pieceOf(w view.Window) (at int64, of piece) {
+	switch {
+	case m.Whole:
+		return 0, piece{}
+	case !m.question.at.step.Step.Exists():
+		return int64(w), piece{m.Program.Start(w), m.Program.End(w)}
+	}
+	start := m.Program.Start(w)
+	if start.Before(m.found.start) || !start.Before(m.found.end) {
+		m.found = m.pieceAt(m.question.at, start)
+	}
+	if m.Program.End(w).After(m.found.end) && (m.inside == piece{} || m.found.start.Before(m.inside.start)) {
+		m.inside, m.err = m.found, m.Reader.inside(m.question.at, m.found.end)
+	}
+	return m.found.start.UnixMilli(), m.found
 }

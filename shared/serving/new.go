@@ -13,7 +13,10 @@ func New(
 	stores Stores, sweeps catalog.Sweeps, settings setting.All, parallel runner.Runner, now func() time.Time,
 ) *Serving {
 	return &Serving{
-		Stores: stores, Sweeps: sweeps, MaxRows: settings.MaxRows, MaxKeys: settings.MaxKeys, MaxItems: settings.MaxItems,
+		Stores: stores, Sweeps: sweeps,
+		Limits: Limits{
+			MaxRows: settings.MaxRows, MaxKeys: settings.MaxKeys, MaxItems: settings.MaxItems, MaxMerged: settings.MaxMerged,
+		},
 		LateAfter: settings.LateAfter(), Parallel: parallel, Now: now,
 	}
 }

@@ -30,7 +30,7 @@ type place struct {
 }
 
 // orderingOf finds the aggregate of an order. Errors: *ParameterError.
-func (r groupReader) orderingOf(o Order) (ordering, error) {
+func (r Reader) orderingOf(o Order) (ordering, error) {
 	if o.By == "" {
 		return ordering{}, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
+	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -44,108 +45,91 @@ func (s Stores) Reader(ctx context.Context, g lifecycle.Generation) (Reader, err
 	if err != nil {
 		return Reader{}, err
 	}
-	return Reader{Base: s.Base, Speed: s.Speed, Program: set.Programs[0], Generation: g}, nil
+	return Reader{
+		Base: s.Base, Speed: s.Speed, Program: set.Programs[0], Generation: g, Parallel: runner.Sequential,
+	}, nil
 }
 
-// Reader reads rows from one generation. All fields but MaxRows are needed. It is safe for concurrent use.
+// Reader reads rows from one generation. All fields but Limits are needed. It is safe for concurrent use.
 type Reader struct {
 	Base       viewstore.Base
 	Speed      viewstore.Speed
 	Program    *view.Program
 	Generation lifecycle.Generation // as it stood in the catalog before the first read
-	MaxRows    int                  // maximum rows of filled results and of groups; 0: any number
+	Parallel   runner.Runner        // runs the reads of keys
+	Limits
 }
 
-// Read reads a selection. Only rows without events are bounded, by MaxRows. It leaves View, Complete, ReadAt and
-// Warnings of the result to Serving.
+// Limits bound a read. 0 is any number, except for keys.
+type Limits struct {
+	MaxRows   int // maximum rows of one result; ten times as many may be merged before groups are chosen
+	MaxKeys   int // maximum keys that a query of many keys reads; 0: mostLooked
+	MaxItems  int // maximum items that a query of many keys reads
+	MaxMerged int // maximum memory of the states of all rows, in bytes: see view.Windows.Bytes
+}
+
+// Read reads a selection. It leaves View, Complete, ReadAt and Warnings of the result to Serving.
 //
-// Errors: *FieldError, *ParameterError, ErrTooManyRows: do not retry. Any other is a store's: retry, except for
-// view.ErrCorruptPage.
+// Errors: as Serving.Read.
 func (r Reader) Read(ctx context.Context, s Selection) (Result, error) {
-	at, err := r.locate(s)
+	q, err := r.ask(s)
 	if err != nil {
 		return Result{}, err
 	}
-	m, err := r.load(ctx, at)
-	if err != nil {
-		return Result{}, err
-	}
-	return r.result(s, at, m)
+	return r.answer(ctx, q)
 }
 
-// locate finds where the generation keeps what a selection asks for, and refuses what can be refused before a read.
-func (r Reader) locate(s Selection) (span, error) {
-	at, err := locate(r.Program, s)
+// answer reads what a question asks for. Keys are listed first: live keys, then entries; then items are read. So an
+// exact row lacks no key: each that has an event below the horizon of the pointer had its entry before the pointer got
+// there.
+//
+// Errors: ErrTooManyKeys, ErrTooManyRows, *ParameterError, those of a store, and view.ErrCorruptPage.
+func (r Reader) answer(ctx context.Context, q question) (Result, error) {
+	keys, last, err := r.listKeys(ctx, q)
 	if err != nil {
-		return at, err
+		return Result{}, err
 	}
-	return at, r.checkAsked(at)
+	m := r.newMerging(q)
+	if err := m.readAll(ctx, keys); err != nil {
+		return Result{}, err
+	}
+	result, err := m.result()
+	if err == nil && last != nil {
+		result.Groups.Next = q.next(r.Generation.ID, *last, "")
+	}
+	return result, err
 }
 
 // ReadKey reads all rows of a key in order of time. The key is given as the stores have it.
 //
 // Errors: a store's: retry, except for view.ErrCorruptPage.
 func (r Reader) ReadKey(ctx context.Context, key view.Key) ([]Row, error) {
-	m, err := r.load(ctx, everything(key))
-	if err != nil {
+	q := question{at: everything(), isOfOneKey: true}
+	m := r.newMerging(q)
+	if err := m.readAll(ctx, []ListedKey{{Key: key, Live: true}}); err != nil {
 		return nil, err
 	}
-	at := everything(key)
-	pieces, err := r.cut(at, m.all.Sorted())
-	if err != nil {
-		return nil, err
-	}
-	return r.rows(at, pieces, m), nil
-}
-
-// merged holds the states of a key's windows: those of each half, and both merged.
-type merged struct {
-	batch, speed, all *view.Windows
-	horizons          map[view.Page]slot.Slot // horizon of each base item
-}
-
-// load reads and merges the states of a span.
-func (r Reader) load(ctx context.Context, at span) (merged, error) {
-	p := r.Program
-	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows()}
-	found, err := r.readItems(ctx, at)
-	if err != nil {
-		return m, err
-	}
-	m.horizons = found.horizons
-	for _, item := range found.base {
-		if err := m.batch.MergePage(item.Page, item.States, at.includes); err != nil {
-			return m, err
-		}
-	}
-	for _, item := range found.speed {
-		if err := m.speed.MergePage(item.Page, item.States, at.includes); err != nil {
-			return m, err
-		}
-	}
-	m.all.Merge(m.batch)
-	m.all.Merge(m.speed)
-	return m, nil
+	result, err := m.result()
+	return result.Rows, err
 }
 
 // items are the items of a key that take part in answers: together they hold each event once.
 type items struct {
-	base     []viewstore.BaseItem
-	speed    []viewstore.SpeedItem
-	horizons map[view.Page]slot.Slot // horizon of each base item
+	base  []viewstore.BaseItem
+	speed []viewstore.SpeedItem
 }
 
-// readItems reads the items of a span.
-func (r Reader) readItems(ctx context.Context, at span) (items, error) {
+// readItems reads the items of a key in a span.
+func (r Reader) readItems(ctx context.Context, key ListedKey, at span) (items, error) {
 	if !r.Generation.HasBase() {
-		return r.readKappa(ctx, at)
+		return r.readKappa(ctx, key.Key, at)
 	}
-	return r.readLambda(ctx, at)
+	return r.readLambda(ctx, key, at)
 }
 
 // readKappa reads all items: each event is in one of them, whatever the pointer says.
-func (r Reader) readKappa(ctx context.Context, at span) (m items, err error) {
-	m.speed, err = r.Speed.Pages(ctx, r.Generation.SpeedSet(), at.key, at.firstPage, at.lastPage)
+func (r Reader) readKappa(ctx context.Context, key view.Key, at span) (m items, err error) {
+	m.speed, err = r.Speed.Pages(ctx, r.Generation.SpeedSet(), key, at.firstPage, at.lastPage)
 	if err != nil {
 		return m, fmt.Errorf("read speed items: %w", err)
 	}
@@ -156,26 +140,26 @@ func (r Reader) readKappa(ctx context.Context, at span) (m items, err error) {
 // take no part. They may exist: speed folded them for an announcement that was postponed, or for an earlier generation
 // with this definition. They hold only some events of their slots, so the answer says instead that these slots are
 // missing.
-func (r Reader) readLambda(ctx context.Context, at span) (m items, err error) {
+func (r Reader) readLambda(ctx context.Context, key ListedKey, at span) (m items, err error) {
 	g := r.Generation
-	m.horizons = map[view.Page]slot.Slot{}
-	if m.base, err = r.Base.Pages(ctx, g.ID, at.key, at.firstPage, at.lastPage); err != nil {
+	if m.base, err = r.Base.Pages(ctx, g.ID, key.Key, at.firstPage, at.lastPage); err != nil {
 		return m, fmt.Errorf("read base items: %w", err)
 	}
-	for _, item := range m.base {
-		m.horizons[item.Page] = item.Horizon
-	}
-	if at.noSpeed {
+	if !key.Live {
 		return m, nil
 	}
-	speed, err := r.Speed.Slots(ctx, g.SpeedSet(), at.key, g.SpeedFrom())
+	horizons := map[view.Page]slot.Slot{}
+	for _, item := range m.base {
+		horizons[item.Page] = item.Horizon
+	}
+	speed, err := r.Speed.Slots(ctx, g.SpeedSet(), key.Key, g.SpeedFrom())
 	if err != nil {
 		return m, fmt.Errorf("read speed items: %w", err)
 	}
 	for _, item := range speed {
 		// Each slot counts once: below the item's own horizon in the base item, above it here. A run in progress moves
 		// items one by one.
-		if item.Page < at.firstPage || item.Page > at.lastPage || item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {
+		if item.Page < at.firstPage || item.Page > at.lastPage || item.Slot < max(g.SpeedFrom(), horizons[item.Page]) {
 			continue
 		}
 		m.speed = append(m.speed, item)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -56,7 +55,7 @@ func (r Result) KeyOf(row *Row) []string {
 type Row struct {
 	Key        []string  // of many keys: the values of Groups.By that the row's keys have; nil for one key
 	Start, End time.Time // half-open; of a total: the range selected, zero at an end that is open
-	Exact      bool      // equal to the fold of the distinct events that arrived before the horizon; see merging
+	Exact      bool      // equal to the fold of the distinct events that arrived before the horizon; see merging.isExact
 	Horizon    time.Time // horizon of the row where a run in progress has moved it past the result's; else zero
 	States     States    // Batch and Speed merged
 	Batch      States    // states from base items; none in a total
@@ -110,88 +109,3 @@ func (s States) Agrees(i int, other States, otherI int) bool {
 
 // Skipped returns how many events aggregate i skipped, since they lacked its argument.
 func (s States) Skipped(i int) int64 { return s.windows.Skipped(i, s.window) }
-
-func (r Reader) result(s Selection, at span, m merged) (Result, error) {
-	result := Result{
-		Selection: s, Generation: r.Generation, Program: r.Program, Key: at.values, From: at.from, To: at.to,
-		Horizon: horizonOf(r.Generation),
-	}
-	windows := m.all.Sorted()
-	pieces, err := r.cut(at, windows)
-	if err != nil {
-		return Result{}, err
-	}
-	result.Rows = r.rows(at, pieces, m)
-	if n := len(windows); n > 0 {
-		result.first, result.last = r.Program.Start(windows[0]), r.Program.Start(windows[n-1])
-	}
-	if n := len(result.Rows); n > 0 {
-		if at.from == nil {
-			result.From = &result.Rows[0].Start
-		}
-		if at.to == nil {
-			result.To = &result.Rows[n-1].End
-		}
-	}
-	groups, key := s.groupsOf(r.Program.Definition, at.values)
-	result.Groups = groups
-	for i := range result.Rows {
-		result.Rows[i].Key = key
-	}
-	if s.Total {
-		result.Total = r.total(result, at, m, windows)
-	}
-	return result, nil
-}
-
-// total merges all windows into one row. It begins and ends where the answer does.
-func (r Reader) total(of Result, at span, m merged, windows []view.Window) *Row {
-	all := r.newMerging()
-	for _, w := range windows {
-		all.add(0, m, w)
-	}
-	ended := of.To != nil && !r.cutsWindow(at.from) && !r.cutsWindow(at.to) && r.hasEnded(*of.To)
-	total := all.row(0, ended)
-	if of.From != nil && of.To != nil {
-		all.to.all.SetSeconds(0, secondsOf(*of.From, *of.To))
-	}
-	if at.from != nil {
-		total.Start = *at.from
-	}
-	if at.to != nil {
-		total.End = *at.to
-	}
-	total.Batch, total.Speed = States{}, States{}
-	return &total
-}
-
-func (r Reader) rows(at span, pieces []piece, m merged) []Row {
-	rows := make([]Row, len(pieces))
-	merging := r.newMerging()
-	for i, p := range pieces {
-		if !at.step.Step.Exists() && len(p.windows) == 1 {
-			rows[i] = r.row(p.windows[0], r.Generation.Horizon, m)
-			continue
-		}
-		for _, w := range p.windows {
-			merging.add(view.Window(i), m, w)
-		}
-		rows[i] = merging.row(view.Window(i), !at.cuts(p) && r.hasEnded(p.end))
-		rows[i].Start, rows[i].End = p.start, p.end
-		merging.setSeconds(view.Window(i), secondsOf(p.start, p.end))
-	}
-	return rows
-}
-
-func (r Reader) row(w view.Window, horizon slot.Slot, m merged) Row {
-	row := Row{
-		Start: r.Program.Start(w), End: r.Program.End(w),
-		States: statesOf(m.all, w), Batch: statesOf(m.batch, w), Speed: statesOf(m.speed, w),
-	}
-	if own := m.horizons[r.Program.PageOf(w)]; own > horizon {
-		horizon = own
-		row.Horizon = own.Start()
-	}
-	row.Exact = !m.speed.Has(w) && !row.End.After(horizon.Start())
-	return row
-}

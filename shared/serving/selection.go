@@ -61,11 +61,8 @@ func (e *FieldError) Error() string {
 // Unwrap makes it an ErrBadParameter.
 func (e *FieldError) Unwrap() error { return ErrBadParameter }
 
-// span is where the states of a selection are stored: the key, the pages and the windows.
+// span is the windows of a selection, and the pages where they are stored.
 type span struct {
-	values              []string // of the key fields, in order
-	key                 view.Key
-	noSpeed             bool // the key has no speed items that take part
 	from, to            *time.Time
 	first, end          view.Window // half-open; read only where from and to are not nil
 	firstPage, lastPage view.Page   // both included
@@ -74,34 +71,12 @@ type span struct {
 	fill bool
 }
 
-// everything returns the span of all windows of a key.
-func everything(key view.Key) span {
-	return span{key: key, firstPage: view.FirstPage, lastPage: view.LastPage}
-}
+// everything returns the span of all windows.
+func everything() span { return span{firstPage: view.FirstPage, lastPage: view.LastPage} }
 
-// locate finds where a program keeps what a selection of one key asks for. Errors: *FieldError, *ParameterError.
+// locate returns the span of a selection's windows, without a key. Errors: *ParameterError.
 func locate(p *view.Program, s Selection) (span, error) {
-	d := p.Definition
-	if err := checkFields(d.Name, d.FieldNames(view.FullKey), s.Key); err != nil {
-		return span{}, err
-	}
-	subset, _ := s.subset(d)
-	fields := d.FieldNames(subset)
-	values, err := keyValues(fields, s.Key)
-	if err != nil {
-		return span{}, err
-	}
-	if err := checkLength(fields, values); err != nil {
-		return span{}, err
-	}
-	at, err := locateRange(p, s)
-	at.key, at.values = p.KeyOf(subset, values), values
-	return at, err
-}
-
-// locateRange returns the span of a selection's windows, without a key. Errors: *ParameterError.
-func locateRange(p *view.Program, s Selection) (span, error) {
-	at := everything("")
+	at := everything()
 	at.from, at.to = inUTC(s.From), inUTC(s.To)
 	at.step, at.fill = calendar.Steps{Step: s.Step, Zone: s.zone()}, s.Fill
 	if fault := checkStep(p, s.Step); fault != "" {
@@ -129,19 +104,6 @@ func inUTC(t *time.Time) *time.Time {
 	}
 	utc := t.UTC()
 	return &utc
-}
-
-// keyValues puts the values of one key into the order of its fields.
-func keyValues(fields []string, key map[string][]string) ([]string, error) {
-	values := make([]string, len(fields))
-	for i, field := range fields {
-		if len(key[field]) != 1 {
-			return nil, &ParameterError{field, fmt.Sprintf("key field %s has %d values; a selection of one key has one value "+
-				"for each of %s", field, len(key[field]), strings.Join(fields, ", "))}
-		}
-		values[i] = key[field][0]
-	}
-	return values, nil
 }
 
 // checkFields refuses key fields that are none of those that a view has.

@@ -27,9 +27,7 @@ type Serving struct {
 	Stores
 	Sweeps catalog.Sweeps
 
-	MaxRows   int           // maximum rows of one result
-	MaxKeys   int           // maximum keys that a query of many keys reads
-	MaxItems  int           // maximum items that a query of many keys reads
+	Limits
 	LateAfter time.Duration // a result warns when its horizon is older than this; 0: never
 	Now       func() time.Time
 	Parallel  runner.Runner // runs the reads of one query
@@ -84,7 +82,7 @@ func (s *Serving) read(
 	if err != nil {
 		return Result{}, err
 	}
-	reader.MaxRows = s.MaxRows
+	reader.Limits, reader.Parallel = s.Limits, s.Parallel
 	complete, lacks, err := s.complete(ctx, name, generation)
 	if err != nil {
 		return Result{}, fmt.Errorf("view %s: %w", name, err)
@@ -120,20 +118,13 @@ func (s *Serving) readBoth(ctx context.Context, r Reader, selection Selection) (
 	if _, err := selectValues(r.Program, selection.Values); err != nil {
 		return result, not, err
 	}
-	read := r.Read
-	if selection.isOfOneKey(r.Program.Definition) {
-		_, err = r.locate(selection)
-	} else {
-		many := groupReader{Reader: r, maxKeys: s.MaxKeys, maxItems: s.MaxItems, parallel: s.Parallel}
-		read = many.read
-		_, err = many.ask(selection)
-	}
+	q, err := r.ask(selection)
 	if err != nil {
 		return result, not, err
 	}
 	err = s.Parallel(2, func(i int) (err error) {
 		if i == 0 {
-			result, err = read(ctx, selection)
+			result, err = r.answer(ctx, q)
 		} else {
 			not, err = s.readSkipped(ctx, r, selection.From, selection.To)
 		}

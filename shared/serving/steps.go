@@ -5,39 +5,14 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/calendar"
+	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// piece is the windows of one row, in order of time. It has none where a row without events was asked for.
-type piece struct {
-	start, end time.Time // half-open
-	windows    []view.Window
-}
+// piece is the time of one row: a window, or a step. It is half-open.
+type piece struct{ start, end time.Time }
 
-// cut divides windows into pieces: one for each window, or for each step. With fill, pieces without windows stand
-// between them and up to the ends of the span.
-//
-// Errors: *ParameterError, where a step begins inside a window: its states cannot be divided. ErrTooManyRows, where
-// fill gives more than MaxRows.
-func (r Reader) cut(at span, windows []view.Window) ([]piece, error) {
-	var pieces []piece
-	for _, w := range windows {
-		if n := len(pieces); n == 0 || !r.Program.Start(w).Before(pieces[n-1].end) {
-			pieces = append(pieces, r.pieceAt(at, r.Program.Start(w)))
-		}
-		last := &pieces[len(pieces)-1]
-		last.windows = append(last.windows, w)
-		if r.Program.End(w).After(last.end) {
-			return nil, r.inside(at, last.end)
-		}
-	}
-	if at.fill {
-		return r.fill(at, pieces)
-	}
-	return pieces, nil
-}
-
-// pieceAt returns the piece that holds the start of a window, without windows.
+// pieceAt returns the piece that holds the start of a window.
 func (r Reader) pieceAt(at span, t time.Time) piece {
 	if at.step.Step.Exists() {
 		start, end := at.step.At(t)
@@ -47,7 +22,10 @@ func (r Reader) pieceAt(at span, t time.Time) piece {
 	return piece{start: r.Program.Start(w), end: r.Program.End(w)}
 }
 
-// fill adds pieces without windows.
+// fill adds pieces between those with windows, and up to the ends of the span.
+//
+// Errors: *ParameterError, where a step begins inside a window: its states cannot be divided. ErrTooManyRows, where
+// there would be more than MaxRows.
 func (r Reader) fill(at span, with []piece) ([]piece, error) {
 	from, to, ok := r.ends(at, with)
 	if !ok {
@@ -98,7 +76,7 @@ func (r Reader) ends(at span, with []piece) (from, to time.Time, ok bool) {
 }
 
 // checkAsked refuses a span before anything is read: where a step at one of its ends begins inside a window, or where
-// fill gives too many rows. Errors: as cut.
+// fill gives too many rows. Errors: as fill.
 func (r Reader) checkAsked(at span) error {
 	var asked []view.Window
 	if at.from != nil {
@@ -115,7 +93,10 @@ func (r Reader) checkAsked(at span) error {
 			}
 		}
 	}
-	_, err := r.cut(at, nil)
+	if !at.fill {
+		return nil
+	}
+	_, err := r.fill(at, nil)
 	return err
 }
 
@@ -129,9 +110,9 @@ func (r Reader) cutsWindow(t *time.Time) bool {
 	return t != nil && !r.Program.Start(r.Program.FirstWindowFrom(*t)).Equal(*t)
 }
 
-// hasEnded reports whether the horizon that was read with the pointer is at an instant, or after it.
-func (r Reader) hasEnded(t time.Time) bool {
-	return r.Generation.HasBase() && !t.After(r.Generation.Horizon.Start())
+// hasEnded reports whether a horizon of base items is at an instant, or after it.
+func (r Reader) hasEnded(t time.Time, horizon slot.Slot) bool {
+	return r.Generation.HasBase() && !t.After(horizon.Start())
 }
 
 // checkStep says what is wrong with a step over a program's windows, in whatever zone; empty: nothing.

@@ -122,6 +122,7 @@ func Rules() []Rule {
 		atLeastOne("MaxRows", func(s All) int64 { return int64(s.MaxRows) }),
 		atLeastOne("MaxKeys", func(s All) int64 { return int64(s.MaxKeys) }),
 		atLeastOne("MaxItems", func(s All) int64 { return int64(s.MaxItems) }),
+		atLeastOne("MaxMerged", func(s All) int64 { return int64(s.MaxMerged) }),
 		atLeastOne("MaxAnswer", func(s All) int64 { return int64(s.MaxAnswer) }),
 		atLeastOne("PublishTries", func(s All) int64 { return int64(s.PublishTries) }),
 		atLeastOne("WriteTries", func(s All) int64 { return int64(s.WriteTries) }),

@@ -103,6 +103,9 @@ type All struct {
 	MaxKeys int `variable:"-"`
 	// Maximum number of items that a query of many keys reads. Danger: see MaxKeys; an item may have 380 KB.
 	MaxItems int `variable:"-"`
+	// Maximum memory of the states of all rows that a query merges, in bytes. Danger: the function of a query needs about
+	// twice as much, and memory for the items that it reads.
+	MaxMerged int `variable:"-"`
 	// Maximum size of an answer as its function returns it, in bytes: JSON whose body is a string, or base64 of a packed
 	// body. Danger: Lambda returns no answer above 6,291,556 bytes, and the client gets a 500.
 	//
@@ -139,7 +142,8 @@ func Default() All {
 		StreamRetention: 72 * time.Hour, QueueRetention: 4 * 24 * time.Hour, SpeedRetain: 7 * 24 * time.Hour,
 		RetainFor: 24 * time.Hour, ConfirmWithin: 10 * time.Second, DropGrace: time.Minute,
 		ReplayBytes: 32 << 20, AuditEvery: 24 * time.Hour, LeaseFor: 2 * time.Minute, LongestInvocation: 15 * time.Minute,
-		MaxRows: 10_000, MaxKeys: 5_000, MaxItems: 50_000, MaxAnswer: 6 << 20, KeyFresh: 5 * time.Minute,
+		MaxRows: 10_000, MaxKeys: 5_000, MaxItems: 50_000, MaxMerged: 128 << 20, MaxAnswer: 6 << 20,
+		KeyFresh:     5 * time.Minute,
 		KeyGrace:     24 * time.Hour,
 		PublishTries: 3, WriteTries: 8,
 	}

@@ -31,10 +31,7 @@ type DeltaPage struct {
 // MergeInto adds the page's states to w, a Windows of the same program: Program.For the page's key.
 func (p DeltaPage) MergeInto(w *Windows) {
 	for _, from := range p.cells {
-		to := w.cell(p.delta.cells.names[from].window)
-		for i, s := range w.states {
-			s.Merge(to, p.delta.states[i], int(from))
-		}
+		w.merge(w.cell(p.delta.cells.names[from].window), p.delta.states, int(from))
 	}
 }
 

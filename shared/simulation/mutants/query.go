@@ -3,9 +3,8 @@ package mutants
 const (
 	servingFile  = "shared/serving/serving.go"
 	rowsFile     = "shared/serving/reader.go"
-	resultFile   = "shared/serving/result.go"
+	answerFile   = "shared/serving/rows.go"
 	mergingFile  = "shared/serving/merging.go"
-	groupingFile = "shared/serving/grouping.go"
 	orderingFile = "shared/serving/ordering.go"
 
 	calendarFile = "shared/calendar/cut.go"
@@ -39,9 +38,8 @@ func ofQuery() []Mutant {
 		return Result{}, err
 	}
 	generation`},
-				{servingFile, `	MaxRows   int           //`, `	recent map[view.Name]recent
-
-	MaxRows   int           //`},
+				{servingFile, `	LateAfter time.Duration //`, `	recent    map[view.Name]recent
+	LateAfter time.Duration //`},
 				{servingFile, `// readBoth reads`, `type recent struct {
 	lifecycle.View
 	at time.Time
@@ -68,27 +66,27 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 		{
 			Name: "horizon-inclusive-in-query", Design: "3.6",
 			Mistake: "a query takes the slot at the horizon for covered",
-			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {`, `item.Slot <= max(g.SpeedFrom(), m.horizons[item.Page]) {`}},
+			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), horizons[item.Page]) {`, `item.Slot <= max(g.SpeedFrom(), horizons[item.Page]) {`}},
 		},
 		{
 			Name: "horizon-of-the-generation-alone", Design: "3.6",
 			Mistake: "a query adds speed items below a base item's own horizon during a run",
-			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {`, `item.Slot < g.Horizon {`}},
+			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), horizons[item.Page]) {`, `item.Slot < g.Horizon {`}},
 		},
 		{
 			Name: "all-speed-items", Design: "3.6",
 			Mistake: "a query adds speed items of covered slots",
 			Edits: []Edit{
-				{rowsFile, `item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {`, `item.Slot < 0 {`},
-				{rowsFile, `at.key, g.SpeedFrom())`, `at.key, 0)`},
+				{rowsFile, `item.Slot < max(g.SpeedFrom(), horizons[item.Page]) {`, `item.Slot < 0 {`},
+				{rowsFile, `key.Key, g.SpeedFrom())`, `key.Key, 0)`},
 			},
 		},
 		{
 			Name: "items-below-live", Design: "3.6",
 			Mistake: "a query reads speed items between the horizon and the slot from which speed folds the view",
 			Edits: []Edit{
-				{rowsFile, `at.key, g.SpeedFrom())`, `at.key, g.Horizon)`},
-				{rowsFile, `item.Slot < max(g.SpeedFrom(), m.`, `item.Slot < max(g.Horizon, m.`},
+				{rowsFile, `key.Key, g.SpeedFrom())`, `key.Key, g.Horizon)`},
+				{rowsFile, `item.Slot < max(g.SpeedFrom(), h`, `item.Slot < max(g.Horizon, h`},
 			},
 			Killer: Killer{
 				Package: "shared/serving", Run: "^TestNewView$",
@@ -101,7 +99,7 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 			Edits: []Edit{
 				{rowsFile, `	Generation lifecycle.Generation // as`, `	catalog    catalog.Catalog
 	Generation lifecycle.Generation // as`},
-				{rowsFile, `	return Reader{Base: s.Base,`, `	return Reader{catalog: s.Catalog, Base: s.Base,`},
+				{rowsFile, `		Base: s.Base, Speed:`, `		catalog: s.Catalog, Base: s.Base, Speed:`},
 				{rowsFile, `	speed, err := r.Speed.Slots(`, `	pointer, err := r.catalog.View(ctx, r.Program.Definition.Name)
 	if err != nil {
 		return m, err
@@ -110,59 +108,67 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 		g = now
 	}
 	speed, err := r.Speed.Slots(`},
-				{rowsFile, `	return r.result(s, at, m)
-`, `	if later, err := r.catalog.View(ctx, r.Program.Definition.Name); err == nil {
-		if now, ok := later.Generation(r.Generation.ID); ok {
-			r.Generation = now
+				{"shared/serving/readkeys.go", `		for i := range some {
+			if err := m.add(`, `		if later, err := m.catalog.View(ctx, m.Program.Definition.Name); err == nil {
+			if now, ok := later.Generation(m.Generation.ID); ok {
+				m.Generation = now
+			}
 		}
-	}
-	return r.result(s, at, m)
-`},
+		for i := range some {
+			if err := m.add(`},
 			},
 		},
 		{
 			Name: "exact-with-speed", Design: "3.6",
 			Mistake: "a row is marked exact although a speed item contributed to it",
-			Edits:   []Edit{{resultFile, `row.Exact = !m.speed.Has(w) && !`, `row.Exact = !`}},
+			Edits:   []Edit{{answerFile, `!of.hasSpeed && !cut`, `(!of.hasSpeed || m.rowsAreWindows()) && !cut`}},
 		},
 		{
 			Name: "exact-before-the-end", Design: "3.6",
 			Mistake: "a row is marked exact before its window has ended",
-			Edits:   []Edit{{resultFile, `!m.speed.Has(w) && !row.End.After(horizon.Start())`, `!m.speed.Has(w)`}},
+			Edits: []Edit{{answerFile, `!cut && m.hasEnded(of.end, horizon)`,
+				`!cut && (m.rowsAreWindows() || m.hasEnded(of.end, horizon))`}},
 		},
 		{
 			Name: "exact-by-the-start", Design: "3.6",
 			Mistake: "a row is marked exact if its window has begun by the horizon",
-			Edits:   []Edit{{resultFile, `!m.speed.Has(w) && !row.End.After(horizon.Start())`, `!m.speed.Has(w) && !row.Start.After(horizon.Start())`}},
+			Edits:   []Edit{{answerFile, `m.hasEnded(of.end, horizon)`, `m.hasEnded(of.start, horizon)`}},
 		},
 		{
 			Name: "total-of-rows-ahead", Design: "3.6",
 			Mistake: "a merged row is marked exact although a part of it is ahead of the answer's horizon",
-			Edits: []Edit{{mergingFile, `m.speed.Has(w) || m.horizons[g.reader.Program.PageOf(w)] > g.reader.Generation.Horizon`,
-				`m.speed.Has(w)`}},
+			Edits: []Edit{
+				{answerFile, `		if !m.rowsAreWindows() {`, `		if !m.isOfOneKey {`},
+				{answerFile, `whole.ahead == 0 && m.isExact(`, `m.isExact(`},
+			},
 			Killer: merged,
 		},
 		{
 			Name: "merged-with-speed", Design: "3.6",
 			Mistake: "a merged row is marked exact although a speed item contributed to it",
-			Edits:   []Edit{{mergingFile, `m.speed.Has(w) || m.horizons`, `m.horizons`}},
-			Killer:  merged,
+			Edits: []Edit{
+				{answerFile, `!of.hasSpeed && !cut`, `(!of.hasSpeed || m.isOfOneKey && !m.rowsAreWindows()) && !cut`},
+				{answerFile, `whole.hasSpeed || m.rows[number].hasSpeed`, `false`},
+			},
+			Killer: merged,
 		},
 		{
 			Name: "group-of-parts-ahead", Design: "3.6",
 			Mistake: "a row of many keys is marked exact although a part of it is ahead of the answer's horizon",
-			Edits:   []Edit{{groupingFile, `ahead := item.Horizon > g.Generation.Horizon`, `ahead := false`}},
+			Edits: []Edit{{mergingFile, `if item.Horizon > m.Generation.Horizon {`,
+				`if item.Horizon > m.Generation.Horizon && m.isOfOneKey {`}},
 		},
 		{
 			Name: "group-with-speed", Design: "3.6",
 			Mistake: "a row of many keys is marked exact although a speed item contributed to it",
-			Edits:   []Edit{{groupingFile, `item.States, g.speed, true)`, `item.States, g.speed, false)`}},
+			Edits:   []Edit{{mergingFile, `mergedRow{hasSpeed: true}`, `mergedRow{hasSpeed: m.isOfOneKey}`}},
 		},
 		{
 			Name: "group-before-the-end", Design: "3.6",
 			Mistake: "a row of many keys is marked exact before it has ended",
-			Edits:   []Edit{{"shared/serving/grouprows.go", `ended && g.hasEnded(p.end) && !row.inexact`, `ended && !row.inexact`}},
-			Killer:  grouped,
+			Edits: []Edit{{answerFile, `!cut && m.hasEnded(of.end, horizon)`,
+				`!cut && (!m.isOfOneKey || m.hasEnded(of.end, horizon))`}},
+			Killer: grouped,
 		},
 		{
 			Name: "live-keys-left-out", Design: "3.13",
@@ -195,19 +201,20 @@ func isNumber`},
 		{
 			Name: "merged-before-the-end", Design: "3.6",
 			Mistake: "a step is marked exact before it has ended, since all of its windows with events are exact",
-			Edits:   []Edit{{resultFile, `!at.cuts(p) && r.hasEnded(p.end)`, `!at.cuts(p)`}},
-			Killer:  merged,
+			Edits: []Edit{{answerFile, `!cut && m.hasEnded(of.end, horizon)`,
+				`!cut && (m.at.step.Step.Exists() || m.hasEnded(of.end, horizon))`}},
+			Killer: merged,
 		},
 		{
 			Name: "cut-step-exact", Design: "3.6",
 			Mistake: "a step of which the range leaves out windows is marked exact",
-			Edits:   []Edit{{resultFile, `!at.cuts(p) && r.hasEnded(p.end)`, `r.hasEnded(p.end)`}},
+			Edits:   []Edit{{answerFile, `	cut := m.at.cuts(of.piece)`, `	cut := false`}},
 			Killer:  merged,
 		},
 		{
 			Name: "cut-total-exact", Design: "3.6",
 			Mistake: "a total is marked exact although its range cuts a window, which is left out",
-			Edits:   []Edit{{resultFile, `!r.cutsWindow(at.from) && `, ``}},
+			Edits:   []Edit{{answerFile, `m.cutsWindow(m.at.from) || `, ``}},
 			Killer:  merged,
 		},
 		{
@@ -227,7 +234,7 @@ func isNumber`},
 		{
 			Name: "row-horizon-not-told", Design: "3.6",
 			Mistake: "a row does not report that its base item is ahead of the answer's horizon",
-			Edits: []Edit{{resultFile, `		row.Horizon = own.Start()
+			Edits: []Edit{{answerFile, `		row.Horizon = of.ahead.Start()
 `, ``}},
 		},
 	}

@@ -5,22 +5,20 @@ import "context"
 // readAll reads the items of keys, and merges them. It holds the items of some keys at a time.
 //
 // Errors: those of add, and those of a store.
-func (g *grouping) readAll(ctx context.Context, keys []ListedKey) error {
+func (m *merging) readAll(ctx context.Context, keys []ListedKey) error {
 	for len(keys) > 0 {
-		some := keys[:min(len(keys), readTogether(g.keys, g.bytes))]
+		some := keys[:min(len(keys), readTogether(m.keys, m.bytes))]
 		keys = keys[len(some):]
 		found := make([]items, len(some))
-		err := g.parallel(len(some), func(i int) (err error) {
-			at := g.at
-			at.key, at.noSpeed = some[i].Key, !some[i].Live
-			found[i], err = g.readItems(ctx, at)
+		err := m.Parallel(len(some), func(i int) (err error) {
+			found[i], err = m.readItems(ctx, some[i], m.at)
 			return err
 		})
 		if err != nil {
 			return err
 		}
 		for i := range some {
-			if err := g.add(some[i], found[i]); err != nil {
+			if err := m.add(some[i], found[i]); err != nil {
 				return err
 			}
 		}

@@ -69,19 +69,21 @@ func (m *merging) add(key ListedKey, found items) error {
 			m.MaxItems))
 	}
 	to := m.groupOf(key.Values)
+	ahead := map[view.Page]slot.Slot{}
 	for _, item := range found.base {
 		m.bytes += len(item.States)
-		part := mergedRow{}
 		if item.Horizon > m.Generation.Horizon {
-			part.ahead = item.Horizon
+			ahead[item.Page] = item.Horizon
 		}
+		part := mergedRow{ahead: ahead[item.Page]}
 		if err := m.addItem(to, m.batch, item.Page, item.States, part); err != nil {
 			return err
 		}
 	}
 	for _, item := range found.speed {
 		m.bytes += len(item.States)
-		if err := m.addItem(to, m.speed, item.Page, item.States, mergedRow{hasSpeed: true}); err != nil {
+		part := mergedRow{hasSpeed: true, ahead: ahead[item.Page]} // the page's horizon, though it may lack the window
+		if err := m.addItem(to, m.speed, item.Page, item.States, part); err != nil {
 			return err
 		}
 	}

@@ -81,14 +81,18 @@ func TestItemAhead(t *testing.T) {
 	for n, of := range map[slot.Slot]string{-1: "1", 0: "2", 1: "4", 2: "8"} {
 		s.PutSpeed(t, horizon+n*slotMs, amount{today, of}, amount{yesterday, of})
 	}
+	// A window of the page that is in speed items alone has the page's horizon, too.
+	s.PutSpeed(t, horizon+3*slotMs, amount{"2026-11-22T11:30:00Z", "16"})
 	a := s.Read(t)
-	checkRows(t, a, "11-21T10:00 1014 exact=false", "11-22T10:00 1008 exact=false as of 11-22T11:10")
+	checkRows(t, a, "11-21T10:00 1014 exact=false", "11-22T10:00 1008 exact=false as of 11-22T11:10",
+		"11-22T11:00 16 exact=false as of 11-22T11:10")
 	if !a.Horizon.Equal(horizon.Start()) {
 		t.Errorf("the result's horizon is %s", a.Horizon)
 	}
 	// The run ends: the catalog follows, and the moved row does not change.
 	s.MoveTo(t, horizon+2*slotMs)
-	checkRows(t, s.Read(t), "11-21T10:00 1008 exact=false", "11-22T10:00 1008 exact=false")
+	checkRows(t, s.Read(t), "11-21T10:00 1008 exact=false", "11-22T10:00 1008 exact=false",
+		"11-22T11:00 16 exact=false")
 }
 
 // TestItemBehind checks an item that the last runs did not touch. It keeps its old horizon; the generation's horizon

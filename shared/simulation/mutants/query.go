@@ -161,7 +161,7 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 		{
 			Name: "group-with-speed", Design: "3.6",
 			Mistake: "a row of many keys is marked exact although a speed item contributed to it",
-			Edits:   []Edit{{mergingFile, `mergedRow{hasSpeed: true}`, `mergedRow{hasSpeed: m.isOfOneKey}`}},
+			Edits:   []Edit{{mergingFile, `mergedRow{hasSpeed: true,`, `mergedRow{hasSpeed: m.isOfOneKey,`}},
 		},
 		{
 			Name: "group-before-the-end", Design: "3.6",

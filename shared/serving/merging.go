@@ -176,8 +176,8 @@ func (m *merging) newRow(to *group, at int64, of piece) (number int) {
 	return number
 }
 
-// mostRows returns the maximum number of rows in memory. Without a limit of groups, the answer has them all. The rows of
-// one key are counted at last, so that an error can say how many there are.
+// mostRows returns the maximum number of rows in memory. Without a limit of groups, the answer has them all. The rows
+// of one key are counted in the end, so that an error can say how many there are.
 func (m *merging) mostRows() int {
 	if m.Limit > 0 && !m.isPaged() || m.isOfOneKey {
 		return mostMerged * m.MaxRows

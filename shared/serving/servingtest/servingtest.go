@@ -88,7 +88,7 @@ func New(t testing.TB) *Fixture {
 		Stores: serving.Stores{Catalog: s.Catalog, Programs: &programs.Cache{}, Base: s.Base, Speed: s.Items},
 		Sweeps: s.Catalog, Parallel: runner.Sequential,
 		Limits: serving.Limits{MaxRows: 1000, MaxKeys: 100, MaxItems: 1000},
-		Now: func() time.Time { return Horizon.Start().Add(90 * time.Second) },
+		Now:    func() time.Time { return Horizon.Start().Add(90 * time.Second) },
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/present"
@@ -14,16 +15,22 @@ import (
 
 // askGroups asks for all keys of a view while other functions run: by_user for each user, marks for all groups merged
 // into one. A row that is marked exact must be the fold of the runs up to the answer's horizon, over all of its keys.
-// Every window in which this fold has events must have a row.
+// Every window in which this fold has events must have a row. Every other question for the users is for the two with
+// the most purchases.
 func (h *history) askGroups(v int) {
-	by := map[int]string{byUser: "user", marks: ""}[v]
+	parameters := map[string][]string{"group_by": {map[int]string{byUser: "user", marks: ""}[v]}}
+	limit := 0
+	if h.lists++; v == byUser && h.lists%2 == 0 {
+		limit = 2
+		parameters["order"], parameters["limit"] = []string{"-purchases"}, []string{strconv.Itoa(limit)}
+	}
 	body := func(ctx context.Context, e *environment) {
-		a, err := h.query(ctx, e.query, v, map[string][]string{"group_by": {by}})
+		a, err := h.query(ctx, e.query, v, parameters)
 		if err != nil {
 			return // a fault of a store, or the view does not serve yet
 		}
 		if h.violation == nil && e.isChecked() {
-			h.checkGroups(v, a)
+			h.checkGroups(v, a, limit)
 		}
 	}
 	h.invoke(queryRole, "all keys of "+viewNames[v], body, func(bool) {})
@@ -35,7 +42,7 @@ type groupCell struct {
 	start int64
 }
 
-func (h *history) checkGroups(v int, a present.Answer) {
+func (h *history) checkGroups(v int, a present.Answer, limit int) {
 	g := h.generations[a.Generation]
 	if g == nil || g.kappa {
 		return
@@ -60,12 +67,51 @@ func (h *history) checkGroups(v int, a present.Answer) {
 		}
 		delete(expected, c)
 	}
+	if limit > 0 {
+		h.checkOrder(a, limit, expected)
+	}
 	missing := slices.SortedFunc(maps.Keys(expected), func(a, b groupCell) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.key, b.key))
 	})
 	for _, c := range missing {
 		h.fail(oracleBatch, "all keys of %s, as of run %d: there is no row %q %s, but the fold has %d events", viewNames[v],
 			h.runOf[horizon], c.key, time.UnixMilli(c.start).UTC(), expected[c].count)
+	}
+}
+
+// checkOrder checks an answer for the users with the most purchases: their order, and that none is left out who has
+// more than the last of them. left are the expected rows that the answer does not have; it takes those of the users whom
+// the answer leaves out. An answer may hold later purchases, too, but never fewer.
+func (h *history) checkOrder(a present.Answer, limit int, left map[groupCell]state) {
+	var users []string
+	sums := map[string]int64{}
+	for i := range a.Data {
+		row, user := &a.Data[i], ""
+		h.must(json.Unmarshal((*row.Key)[0].Value, &user))
+		if !slices.Contains(users, user) {
+			users = append(users, user)
+		}
+		n, err := strconv.ParseInt(string(row.Values[0].Value), 10, 64)
+		h.must(err)
+		sums[user] += n
+	}
+	most := func(a, b string) int { return cmp.Or(cmp.Compare(sums[b], sums[a]), cmp.Compare(a, b)) }
+	if len(users) > limit || !slices.IsSortedFunc(users, most) {
+		h.fail(oracleOrder, "users with the most purchases: %v of %v, want %d at most, in order", users, sums, limit)
+		return
+	}
+	others := map[string]int64{}
+	for c, fold := range left {
+		if !slices.Contains(users, c.key) {
+			others[c.key] += fold.count
+			delete(left, c)
+		}
+	}
+	for _, user := range slices.Sorted(maps.Keys(others)) {
+		if len(users) < limit || others[user] > sums[users[limit-1]] {
+			h.fail(oracleOrder, "users with the most purchases: %v of %v; %s with %d is left out", users, sums, user,
+				others[user])
+		}
 	}
 }
 

@@ -170,6 +170,7 @@ type history struct {
 	trace     bytes.Buffer
 
 	opened, invoked, requests, calls, looks, ticked int
+	lists                                           int // questions for all keys
 	backlog                                         bool
 
 	endsKappa, likeLambda, twinsAlike bool // see Result

@@ -36,6 +36,7 @@ const (
 	oracleTwice    = "an event counts twice only in the two allowed cases"
 	oracleBack     = "no answer loses an event that an earlier answer showed"
 	oracleExact    = "a row is marked exact if and only if it is exact"
+	oracleOrder    = "an order of groups leaves out none that belongs among those shown"
 	oracleVisible  = "acknowledged events become visible in time"
 	oracleQuiet    = "once everything is delivered, answers equal runs and lanes"
 	oracleFinal    = "final answers are the plain fold"

@@ -80,8 +80,8 @@ func (h *history) checkGroups(v int, a present.Answer, limit int) {
 }
 
 // checkOrder checks an answer for the users with the most purchases: their order, and that none is left out who has
-// more than the last of them. left are the expected rows that the answer does not have; it takes those of the users whom
-// the answer leaves out. An answer may hold later purchases, too, but never fewer.
+// more than the last of them. left are the expected rows that the answer does not have; checkOrder removes those of the
+// users who are left out. An answer may hold later purchases, too, but never fewer.
 func (h *history) checkOrder(a present.Answer, limit int, left map[groupCell]state) {
 	var users []string
 	sums := map[string]int64{}

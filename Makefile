@@ -1,5 +1,5 @@
 # Each target is one verb. `make demo` and `make test` need only Go.
-.PHONY: help build test lint race arm64 fuzz bench demo demo-kappa demo-changes dev readme clean
+.PHONY: help build test lint race arm64 fuzz benchmarks bench demo demo-kappa demo-changes dev readme clean
 .DEFAULT_GOAL := help
 
 GO ?= go
@@ -16,6 +16,7 @@ build: ## build the anabranch command into build/
 
 test: ## run every test
 	$(GO) test -shuffle=on ./...
+	cd bench && $(GO) vet ./... && $(GO) test ./...
 
 lint: ## check format, vet, staticcheck and go.mod, and run the tests under the race detector
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "not formatted: run gofmt -w on these files"; exit 1; }
@@ -38,8 +39,12 @@ fuzz: ## run every fuzz target for 20 s
 	@set -e; for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p; done; done
 
-bench: ## run every benchmark
+benchmarks: ## run every Go benchmark
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+ROUNDS ?= 5
+bench: ## compare batch with DuckDB over the same files; ROUNDS=count; WRITE=1 writes docs/benchmarks.md
+	cd bench && $(GO) run . -rounds $(ROUNDS) $(if $(WRITE),-write)
 
 demo: build ## send real events and watch answers become exact, in under 90 s
 	$(PURE) run -trimpath ./localstack/demo -anabranch build/anabranch lambda

@@ -58,12 +58,8 @@ const mostKeys = 1000
 
 func (c *KeysCmd) parameters() (url.Values, error) {
 	p := url.Values{}
-	for _, pair := range c.Key {
-		field, value, found := strings.Cut(pair, "=")
-		if !found || field == "" {
-			return nil, fmt.Errorf("%q is not field=value", pair)
-		}
-		p.Add("key."+field, value)
+	if err := setKey(p, c.Key); err != nil {
+		return nil, err
 	}
 	if c.Prefix != "" {
 		p.Set("prefix", c.Prefix)

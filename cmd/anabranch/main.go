@@ -99,9 +99,31 @@ func (w *world) run(ctx context.Context, args []string) int {
 		return w.report(usage("%w; a command comes before its view: anabranch views status VIEW; see anabranch views --help",
 			err))
 	case err != nil:
-		return w.report(usage("%w; see anabranch%s --help", err, commandOf(err)))
+		return w.report(usage("%w%s; see anabranch%s --help", err, flagMeant(err), commandOf(err)))
 	}
 	return w.report(command.Run())
+}
+
+// meant are flags that users of other tools try, by command, each with what does it here.
+var meant = map[string]map[string]string{
+	" query": {
+		"--group-by": "--by", "--groupby": "--by", "--group": "--by", "--sort": "--order", "--order-by": "--order",
+		"--timezone": "--tz", "--format": "--output", "--key": "field=value, without a flag",
+	},
+	" keys": {
+		"--order": "--reverse: keys are in the order of their fields", "--format": "--output",
+		"--sort": "--reverse: keys are in the order of their fields",
+	},
+}
+
+// flagMeant suggests a flag for an unknown one; "" if it knows none.
+func flagMeant(err error) string {
+	flag, unknown := strings.CutPrefix(err.Error(), "unknown flag ")
+	flag, _, _ = strings.Cut(flag, ",")
+	if other, known := meant[commandOf(err)][flag]; unknown && known && !strings.Contains(err.Error(), "did you mean") {
+		return "; use " + other
+	}
+	return ""
 }
 
 // commandOf returns the path of the command in which the flags were wrong: " send", or " views switch".

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -18,13 +19,13 @@ type QueryCmd struct {
 	View string   `arg:"" help:"Name of the view; \"anabranch views\" lists all."`
 	Key  []string `arg:"" optional:"" name:"field=value" help:"Value of a key field; repeat it for several. A field left out may have any."`
 
-	From   string `help:"List windows that start at this time or later." placeholder:"TIME"`
-	To     string `help:"List windows that start before this time." placeholder:"TIME"`
-	Step   string `help:"One row for each 1d, 1w, 1mo, 1q or 1y, or each 15m, 1h, 6h; all: one row." placeholder:"STEP"`
-	TZ     string `name:"tz" help:"Time zone of steps and dates, such as Europe/Berlin. Default: UTC." placeholder:"ZONE"`
-	Fill   bool   `help:"List windows, or steps, without events too."`
-	Total  bool   `help:"Add a row that merges all windows."`
-	Values string `help:"Show these aggregates and readings: views,latency.p99.9. Default: all." placeholder:"NAMES"`
+	From   string  `help:"List windows that start at this time or later." placeholder:"TIME"`
+	To     string  `help:"List windows that start before this time." placeholder:"TIME"`
+	Step   string  `help:"One row for each 1d, 1w, 1mo, 1q or 1y, or each 15m, 1h, 6h; all: one row." placeholder:"STEP"`
+	TZ     string  `name:"tz" help:"Time zone of steps and dates, such as Europe/Berlin. Default: UTC." placeholder:"ZONE"`
+	Fill   bool    `help:"List windows, or steps, without events too."`
+	Total  bool    `help:"Add a row that merges all windows."`
+	Values *string `help:"Show these aggregates and readings: views,latency.p99.9. Default: all." placeholder:"NAMES"`
 	Groups `embed:""`
 	Parts  bool   `help:"Show the parts of batch and speed below each row."`
 	Output string `short:"o" enum:"table,json,csv,ndjson" default:"table" help:"table, or json, csv or ndjson (the server's answer)."`
@@ -75,7 +76,13 @@ Examples:
 
 // Validate refuses what the server would refuse too, but names the flags.
 func (c *QueryCmd) Validate() error {
-	if c.Total && c.rowsOnly() {
+	switch {
+	case c.Values != nil && *c.Values == "":
+		return errors.New("--values is empty: name aggregates or readings, such as views,latency.p99.9, or leave it out")
+	case c.Total && c.Groups.isSet():
+		return errors.New("--total is for one key: leave it out, because --by, --top and --order give one row for the " +
+			"whole range, and --by '' one row for all keys")
+	case c.Total && c.rowsOnly():
 		return fmt.Errorf("--total is not available with -o %s: its rows are windows; leave it out, or use -o json", c.Output)
 	}
 	if _, err := c.parameters(); err != nil {
@@ -87,12 +94,8 @@ func (c *QueryCmd) Validate() error {
 // parameters returns the parameters of the HTTP query.
 func (c *QueryCmd) parameters() (url.Values, error) {
 	p := url.Values{}
-	for _, pair := range c.Key {
-		field, value, found := strings.Cut(pair, "=")
-		if !found || field == "" {
-			return nil, fmt.Errorf("%q is not field=value", pair)
-		}
-		p.Add("key."+field, value)
+	if err := setKey(p, c.Key); err != nil {
+		return nil, err
 	}
 	if err := c.Groups.set(p); err != nil {
 		return nil, err
@@ -100,8 +103,8 @@ func (c *QueryCmd) parameters() (url.Values, error) {
 	if c.rowsOnly() {
 		p.Set("format", c.Output)
 	}
-	if c.Values != "" {
-		p.Set("values", c.Values)
+	if c.Values != nil {
+		p.Set("values", *c.Values)
 	}
 	for name, set := range map[string]bool{"total": c.Total, "parts": c.Parts, "fill": c.Fill} {
 		if set {
@@ -115,6 +118,18 @@ func (c *QueryCmd) parameters() (url.Values, error) {
 		p.Set("step", wholeRange)
 	}
 	return p, nil
+}
+
+// setKey sets the parameters of the values of key fields, each as field=value.
+func setKey(p url.Values, pairs []string) error {
+	for _, pair := range pairs {
+		field, value, found := strings.Cut(pair, "=")
+		if !found || field == "" {
+			return fmt.Errorf("%q is not field=value: values of key fields follow the view, for example path=/", pair)
+		}
+		p.Add("key."+field, value)
+	}
+	return nil
 }
 
 // wholeRange is the step that gives one row for the whole range.

@@ -189,7 +189,7 @@ func warningsOfSkipped(r Result, read skipped) []string {
 			"of %s; see skipped", strings.Join(short, ", of ")))
 	}
 	if read.leavesOut(r) {
-		all = append(all, fmt.Sprintf("skipped covers only the windows from %s to %s; narrow from and to for the others",
+		all = append(all, fmt.Sprintf("skipped covers only the windows from %s to %s; set from and to for others",
 			read.from.Format(time.RFC3339), read.to.Format(time.RFC3339)))
 	}
 	return all

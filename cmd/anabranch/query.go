@@ -52,7 +52,8 @@ With --step each row has the windows of one step: days and longer steps begin at
 step is exact once all of it has ended, and only if --from and --to do not cut it.
 
 Aggregates with readings have a column for each: latency.p95. --values chooses aggregates and readings, for example
---values views,latency.p99.9. A value behind ~ is an estimate; its error is below the table.
+--values views,latency.p99.9. A number behind ~ is an estimate; its error is below the table. A top has each value with
+its count or weight: /a: 12, /b: 7.
 
 With several values of a key field, or none, the answer has rows for each key, or with --by for each group of keys.
 With --by, --top or --order each has one row for the whole range, unless --step says otherwise.

@@ -105,22 +105,24 @@ func cells(values, errors client.Object, names []number) []string {
 		if !ok {
 			continue
 		}
-		row[i] = valueText(client.Member{Value: value})
-		if _, estimated := errors.Find(name.aggregate); estimated && row[i] != "-" {
-			row[i] = "~" + row[i]
+		mark := ""
+		if _, estimated := errors.Find(name.aggregate); estimated {
+			mark = "~"
 		}
+		row[i] = valueText(client.Member{Value: value}, mark)
 	}
 	return row
 }
 
-// valueText returns a value for a cell; of top the values with their counts, as in "/a 12, /b 7".
-func valueText(value client.Member) string {
+// valueText returns a value for a cell, with the mark before its number. Of top it returns the values with their counts
+// or weights, as in "/a: ~12, /b: ~7".
+func valueText(value client.Member, mark string) string {
 	list, isList := value.Objects()
 	switch {
 	case value.Value.Kind() == 'n', isList && len(list) == 0:
 		return "-"
 	case !isList:
-		return value.Text()
+		return mark + value.Text()
 	}
 	texts := make([]string, len(list))
 	for i, of := range list {
@@ -128,7 +130,7 @@ func valueText(value client.Member) string {
 		for _, m := range of {
 			words = append(words, m.Text())
 		}
-		texts[i] = strings.Join(words, " ")
+		texts[i] = strings.Join(words, ": "+mark)
 	}
 	return strings.Join(texts, ", ")
 }

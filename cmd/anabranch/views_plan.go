@@ -186,8 +186,8 @@ func printPlan(w io.Writer, p planned) error {
 			e.From.Items.Bytes, e.To.Items.Bytes)
 		text += fmt.Sprintf("  writes   %d to %d write units\n", e.From.Items.WriteUnits, e.To.Items.WriteUnits)
 		text += fmt.Sprintf("  dollars  %.4f to %.4f, at the prices of docs/deploy.md\n", e.From.Dollars, e.To.Dollars)
-		text += fmt.Sprintf("  seconds  %.0f to %.0f, if the table is new and takes 4,000 write units a second\n",
-			math.Ceil(e.From.Seconds), math.Ceil(e.To.Seconds))
+		text += fmt.Sprintf("  seconds  %.0f to %.0f, if the table is new and takes %d write units a second\n",
+			math.Ceil(e.From.Seconds), math.Ceil(e.To.Seconds), plan.UnitsPerSecond)
 	}
 	_, err := io.WriteString(w, text)
 	return err

@@ -114,10 +114,10 @@ type Bound struct {
 	Seconds float64 // in one function, one view after another
 }
 
-// unitsPerSecond is the rate at which a new on-demand table of DynamoDB takes write units. It grows under load.
+// UnitsPerSecond is the rate at which a new on-demand table of DynamoDB takes write units. It grows under load.
 //
 // Source: Amazon DynamoDB Developer Guide, on-demand capacity mode, initial throughput.
-const unitsPerSecond = 4000
+const UnitsPerSecond = 4000
 
 // Of estimates the build of all changes that are built, from the items of a sample of events and the figures of
 // infra/costs.
@@ -148,7 +148,7 @@ func Of(changes []Change, archive Archive, sampled int64) (Estimate, error) {
 func (b *Bound) price(reads int64, figures costs.Costs) (err error) {
 	values := figures.Values()
 	values["reads"], values["units"] = float64(reads)/1e6, float64(b.Items.WriteUnits)/1e6
-	values["rate"] = unitsPerSecond
+	values["rate"] = UnitsPerSecond
 	if b.Dollars, err = costs.Evaluate(dollars, values); err != nil {
 		return fmt.Errorf("estimate dollars: %w", err)
 	}

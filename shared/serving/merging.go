@@ -25,7 +25,7 @@ type merging struct {
 	bytes       int         // of the items merged so far
 	first, last view.Window // first and last window with events, where there are rows
 	found       piece       // the step that was found last
-	inside      piece       // the first step that ends inside a window with events; zero: none does
+	uneven      piece       // the first step that ends inside a window with events; zero: none does
 	err         error       // why windows cannot be rows
 }
 
@@ -197,8 +197,8 @@ func (m *merging) pieceOf(w view.Window) (at int64, of piece) {
 	if start.Before(m.found.start) || !start.Before(m.found.end) {
 		m.found = m.pieceAt(m.question.at, start)
 	}
-	if m.Program.End(w).After(m.found.end) && (m.inside == piece{} || m.found.start.Before(m.inside.start)) {
-		m.inside, m.err = m.found, m.Reader.inside(m.question.at, m.found.end)
+	if m.Program.End(w).After(m.found.end) && (m.uneven == piece{} || m.found.start.Before(m.uneven.start)) {
+		m.uneven, m.err = m.found, m.inside(m.question.at, m.found.end)
 	}
 	return m.found.start.UnixMilli(), m.found
 }

@@ -28,6 +28,7 @@ func TestStory(t *testing.T) {
 		{"first tick", firstTick, true},
 		{"access", access, true},
 		{"live", live, true},
+		{"page", showPage, true},
 		{"by hand", byHand, true},
 		{"sent again", sentAgain, true},
 		{"ingest killed", ingestKilled, true},

@@ -6,7 +6,7 @@ import { read, write } from './state.js';
 import { allowed, showStatus } from './status.js';
 import { ViewPage } from './view.js';
 
-const VIEWS_EVERY = 5000; // milliseconds between two looks at the list of views
+const VIEWS_EVERY = 10000; // milliseconds between two looks at the list of views
 
 const page = { state: read(), views: [], admin: false, viewPage: null, shown: '', listed: '', entries: [] };
 

@@ -250,8 +250,9 @@ func TestAnotherSlotLength(t *testing.T) {
 // TestEveryRouteIsServed checks that a function that knows the route answers it.
 func TestEveryRouteIsServed(t *testing.T) {
 	server, _ := open(t, settings(t, t.TempDir()))
+	examples := strings.NewReplacer("{view}", "traffic", "{operation}", "nothing", "{file}", "main.js")
 	for _, r := range api.Routes() {
-		path := strings.NewReplacer("{view}", "traffic", "{operation}", "nothing").Replace(r.Key.Pattern())
+		path := examples.Replace(r.Key.Pattern())
 		request, err := http.NewRequestWithContext(t.Context(), r.Key.Method(), server.URL+path, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -114,7 +114,7 @@ func TestMethods(t *testing.T) {
 func TestNoRoute(t *testing.T) {
 	server := serve(t, dev.DefaultLimits(), 8, echo)
 	for _, path := range []string{
-		"/", "/v1", "/v1/", "/v1/event", "/v1/events/", "//v1/events", "/v1//views", "/v1/views/", "/v1/views/a/",
+		"//", "/v1", "/v1/", "/v1/event", "/v1/events/", "//v1/events", "/v1//views", "/v1/views/", "/v1/views/a/",
 		"/v1/views/a/b", "/v1/views/a%2Fb/c", "/v1/admin", "/v1/admin/views/a/b/c", "/V1/views", "/healthz", "/health/",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS", "DELETE"} {

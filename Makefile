@@ -150,7 +150,7 @@ local: build ## run the real template and functions on an emulator, until Ctrl-C
 
 e2e: build ## run the end-to-end story on an emulator: real template, real functions, faults; needs python3 and node
 	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=$(SAMPLE)
-	LOCALSTACK= $(GO) test -count=1 -tags emulator -timeout 15m -v ./localstack/e2e
+	LOCALSTACK= $(GO) test -count=1 -tags emulator -timeout 25m -v ./localstack/e2e
 
 # What LocalStack 2026.3.0 gets wrong: it compares the keys of objects as a URL escapes them.
 WRONG_ON_LOCALSTACK = /List_orders_keys_by_their_bytes,_also_if_a_URL_escapes_them

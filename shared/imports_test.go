@@ -249,7 +249,7 @@ func rules() map[string]rule {
 
 		"cmd/anabranch": {
 			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/dev",
-				"cmd/anabranch/explain", "cmd/anabranch/fold", "cmd/anabranch/plan", examples, lint,
+				"cmd/anabranch/doctor", "cmd/anabranch/explain", "cmd/anabranch/fold", "cmd/anabranch/plan", examples, lint,
 				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/agents", "shared/api",
 				"shared/calendar", "shared/event",
 				"shared/setting", "shared/view", viewfile, spelling},
@@ -261,6 +261,7 @@ func rules() map[string]rule {
 		"cmd/anabranch/plan":    {[]string{"cmd/anabranch/fold", "infra/costs", "shared/view"}, nil},
 		"cmd/anabranch/fold":    {[]string{"shared/event", "shared/view"}, nil},
 
+		"cmd/anabranch/doctor": {[]string{"cmd/anabranch/client", "shared/api", "shared/setting"}, nil},
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
 		"cmd/anabranch/send":   {[]string{"cmd/anabranch/client"}, []string{zstd, "github.com/go-json-experiment/json"}},
 		"cmd/anabranch/smoke":  {[]string{"cmd/anabranch/client", "shared/api"}, []string{ulid, zstd}},

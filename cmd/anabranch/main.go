@@ -21,13 +21,14 @@ import (
 // CLI is the command line: one field per command. A Run method receives what it asks for by type: a context, which ends
 // on Ctrl-C, and *world.
 type CLI struct {
-	Dev   DevCmd   `cmd:"" help:"Run the whole system in this process."`
-	Send  SendCmd  `cmd:"" help:"Send events from files; name each rejected event."`
-	Query QueryCmd `cmd:"" help:"Query the windows of a view, of one key or of many."`
-	Keys  KeysCmd  `cmd:"" help:"List the keys of a view."`
-	Views ViewsCmd `cmd:"" help:"List the views, describe one, or operate them."`
-	Smoke SmokeCmd `cmd:"" help:"Check a running server end to end, within a minute."`
-	MCP   MCPCmd   `cmd:"" name:"mcp" help:"Offer the views of a server to an assistant (MCP)."`
+	Dev    DevCmd    `cmd:"" help:"Run the whole system in this process."`
+	Send   SendCmd   `cmd:"" help:"Send events from files; name each rejected event."`
+	Query  QueryCmd  `cmd:"" help:"Query the windows of a view, of one key or of many."`
+	Keys   KeysCmd   `cmd:"" help:"List the keys of a view."`
+	Views  ViewsCmd  `cmd:"" help:"List the views, describe one, or operate them."`
+	Smoke  SmokeCmd  `cmd:"" help:"Check a running server end to end, within a minute."`
+	Doctor DoctorCmd `cmd:"" help:"Check a server and its stack, and say what to do."`
+	MCP    MCPCmd    `cmd:"" name:"mcp" help:"Offer the views of a server to an assistant (MCP)."`
 
 	HelpOf  HelpCmd    `cmd:"" name:"help" help:"Describe a command: anabranch help views switch."`
 	Version VersionCmd `cmd:"" help:"Print the version."`

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 	"github.com/anabranch/anabranch/shared/calendar"
 )
@@ -216,7 +217,7 @@ func printAnswer(w *world, a client.Answer) error {
 	if a.Zone != "" {
 		head.Row("time zone", fmt.Sprintf("%s (tzdata %s)", a.Zone, a.TZData))
 	}
-	head.Row("definition", short(string(a.Definition)))
+	head.Row("definition", doctor.Short(string(a.Definition)))
 	head.Row("generation", orDash(string(a.Generation)))
 	if a.Complete != "" {
 		head.Row("complete", string(a.Complete))
@@ -266,15 +267,6 @@ func members(o client.Object, between, none string) string {
 		texts[i] = m.Name + between + m.Text()
 	}
 	return strings.Join(texts, ", ")
-}
-
-// short returns the first 12 characters of a hash, enough to tell definitions apart by eye.
-func short(hash string) string {
-	const enough = 12
-	if runes := []rune(hash); len(runes) > enough {
-		return string(runes[:enough])
-	}
-	return orDash(hash)
 }
 
 func yesNo(b bool) string {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
@@ -60,7 +61,7 @@ func (c *ViewsAuditCmd) Run(ctx context.Context, w *world, views *ViewsCmd) erro
 	switch {
 	case audit.Error != "":
 		return &failure{exitUnreachable, fmt.Errorf("%s: the audit failed: %s", o.view, audit.Error)}
-	case audit.Drift > 0 || lost(audit) > 0:
+	case audit.Drift > 0 || doctor.Lost(audit) > 0:
 		return &failure{code: exitRejected}
 	}
 	return nil
@@ -77,7 +78,7 @@ func (o *operator) audited(ctx context.Context, now client.Status) (client.Audit
 	asked := now.Audit.Requested
 	defer o.meter.close()
 	for {
-		if a := now.Audit; a != nil && a.Ended != "" && !later(a.Begun, a.Ended) && !later(asked, a.Begun) {
+		if a := now.Audit; a != nil && a.Ended != "" && !doctor.Later(a.Begun, a.Ended) && !doctor.Later(asked, a.Begun) {
 			return *a, nil
 		}
 		o.meter.show(progress{of: "audit", text: o.view + ": the audit is " + auditState(now.Audit), total: -1})
@@ -93,14 +94,11 @@ func (o *operator) audited(ctx context.Context, now client.Status) (client.Audit
 
 // auditState returns "requested" until an audit begins that covers the request, then "running".
 func auditState(a *client.AuditStatus) string {
-	if a == nil || a.Begun == "" || later(a.Requested, a.Begun) {
+	if a == nil || a.Begun == "" || doctor.Later(a.Requested, a.Begun) {
 		return "requested"
 	}
 	return "running"
 }
-
-// lost returns how many objects of the archive no run has read.
-func lost(a client.AuditStatus) int64 { return max(a.Lost, int64(len(a.LostObjects))) }
 
 // printAudit prints the findings of an audit. It prints nothing for a failed one.
 func printAudit(w io.Writer, view string, a client.AuditStatus) error {
@@ -123,7 +121,7 @@ func printAudit(w io.Writer, view string, a client.AuditStatus) error {
 		{"beyond the dedupe window", a.Beyond},
 		{"unsettled items", a.Unsettled},
 		{"pending objects", a.Pending},
-		{"lost objects", lost(a)},
+		{"lost objects", doctor.Lost(a)},
 	} {
 		if count.n > 0 {
 			head.Row(count.name, strconv.FormatInt(count.n, 10))
@@ -135,7 +133,7 @@ func printAudit(w io.Writer, view string, a client.AuditStatus) error {
 	if err := head.Print(w); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "\n%s\n", table.Cell(verdict(a))); err != nil {
+	if _, err := fmt.Fprintf(w, "\n%s\n", table.Cell(doctor.Verdict(a))); err != nil {
 		return err
 	}
 	if len(a.Drifts) > 0 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
@@ -169,8 +170,9 @@ func (c *ViewsDiffCmd) add(all *client.Diff, page client.Diff, seen map[string]b
 func printDiff(w io.Writer, d client.Diff) error {
 	head := table.New(table.Column{}, table.Column{}, table.Column{})
 	head.Row("view", d.View)
-	head.Row("serving", orDash(string(d.Serving.Generation)), "definition "+short(string(d.Serving.Definition)))
-	head.Row("candidate", orDash(string(d.Candidate.Generation)), "definition "+short(string(d.Candidate.Definition)))
+	head.Row("serving", orDash(string(d.Serving.Generation)), "definition "+doctor.Short(string(d.Serving.Definition)))
+	head.Row("candidate", orDash(string(d.Candidate.Generation)),
+		"definition "+doctor.Short(string(d.Candidate.Definition)))
 	if len(d.OnlyServing) > 0 {
 		head.Row("only serving", strings.Join(d.OnlyServing, ", "))
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
@@ -34,12 +35,12 @@ func (m *meter) runs(s client.Status, id string) {
 	case !ok:
 		m.show(progress{of: "begin", text: "waiting for batch to begin", total: -1})
 	case g.RunsLeft <= 0:
-		m.show(progress{of: "wait " + id, text: short(id) + ": " + orDash(string(g.Waits)), total: -1})
+		m.show(progress{of: "wait " + id, text: doctor.Short(id) + ": " + orDash(string(g.Waits)), total: -1})
 	default:
 		all := g.Run + g.RunsLeft
 		m.show(progress{
 			of:    id,
-			text:  fmt.Sprintf("%s: run %d of %d", short(id), g.Run, all),
+			text:  fmt.Sprintf("%s: run %d of %d", doctor.Short(id), g.Run, all),
 			unit:  "runs",
 			done:  g.Run,
 			total: all,

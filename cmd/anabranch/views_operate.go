@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
 )
 
 // target holds the argument and flags of the commands that change one generation.
@@ -230,7 +231,7 @@ func hopeful(s client.Status, op operation, id string) bool {
 		return s.Rebuild && op.name == client.Switch
 	}
 	g, ok := generation(s, id)
-	return ok && g.State != dropping && string(s.Serving) != id
+	return ok && g.State != doctor.Dropping && string(s.Serving) != id
 }
 
 // question returns what to confirm: the serving generation and what the operation does to the other.
@@ -240,7 +241,8 @@ func question(name client.Operation, s client.Status, id string) string {
 		about = fmt.Sprintf("the whole view (retired since %s)", s.Retired)
 	}
 	if g, ok := generation(s, id); ok {
-		about = fmt.Sprintf("%s (%s, definition %s, run %d)", id, orDash(string(g.State)), short(string(g.Definition)), g.Run)
+		about = fmt.Sprintf("%s (%s, definition %s, run %d)", id, orDash(string(g.State)),
+			doctor.Short(string(g.Definition)), g.Run)
 	} else if id != "" {
 		about = id
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
@@ -179,12 +180,9 @@ func generation(s client.Status, id string) (client.Generation, bool) {
 	return s.Generations[i], true
 }
 
-// dropping is the state of a generation that was given up: it counts as deleted.
-const dropping = "dropping"
-
 func isKept(s client.Status, id string) bool {
 	g, ok := generation(s, id)
-	return ok && g.State != dropping
+	return ok && g.State != doctor.Dropping
 }
 
 // isRefusal says whether the server refused the operation because of the view's present state.
@@ -206,12 +204,12 @@ func changes(before, after client.Status) []string {
 		if _, ok := generation(before, string(g.ID)); !ok {
 			lines = append(
 				lines,
-				fmt.Sprintf("%s is %s (definition %s)", g.ID, orDash(string(g.State)), short(string(g.Definition))),
+				fmt.Sprintf("%s is %s (definition %s)", g.ID, orDash(string(g.State)), doctor.Short(string(g.Definition))),
 			)
 		}
 	}
 	for _, g := range before.Generations {
-		if g.State != dropping && !isKept(after, string(g.ID)) {
+		if g.State != doctor.Dropping && !isKept(after, string(g.ID)) {
 			lines = append(lines, fmt.Sprintf("%s is given up (was %s)", g.ID, orDash(string(g.State))))
 		}
 	}
@@ -219,10 +217,10 @@ func changes(before, after client.Status) []string {
 		lines = append(lines, "a rebuild is requested; it begins with the next run of batch")
 	}
 	if after.Held != before.Held && after.Held != "" {
-		lines = append(lines, fmt.Sprintf("definition %s is held", short(string(after.Held))))
+		lines = append(lines, fmt.Sprintf("definition %s is held", doctor.Short(string(after.Held))))
 	}
 	if after.Held != before.Held && before.Held != "" {
-		lines = append(lines, fmt.Sprintf("definition %s is no longer held", short(string(before.Held))))
+		lines = append(lines, fmt.Sprintf("definition %s is no longer held", doctor.Short(string(before.Held))))
 	}
 	if len(lines) == 0 {
 		return []string{"nothing changed"}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
 )
 
 // ViewsRebuildCmd rebuilds a view from the archive.
@@ -104,12 +105,13 @@ func (o *operator) built(ctx context.Context, before, now client.Status) (string
 		switch {
 		case id == "" && !now.Rebuild:
 			return "", &failure{exitRejected, fmt.Errorf("%s: the rebuild was cancelled before it began", o.view)}
-		case id != "" && (!there || g.State == dropping):
+		case id != "" && (!there || g.State == doctor.Dropping):
 			return "", &failure{exitRejected, fmt.Errorf("%s: %s was given up before it served", o.view, id)}
 		case id != "" && string(now.Serving) == id:
 			return fmt.Sprintf("%s serves (was %s)", id, orDash(string(before.Serving))), nil
 		case g.Ready:
-			return fmt.Sprintf("%s is ready to serve (definition %s, run %d)", id, short(string(g.Definition)), g.Run), nil
+			return fmt.Sprintf("%s is ready to serve (definition %s, run %d)", id,
+				doctor.Short(string(g.Definition)), g.Run), nil
 		}
 		o.meter.runs(now, id)
 		if err := o.sleep(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
@@ -132,8 +133,8 @@ func printGenerations(w io.Writer, v client.Status, now time.Time) error {
 		}
 		t.Row(
 			mark,
-			short(string(g.ID)),
-			short(string(g.Definition)),
+			doctor.Short(string(g.ID)),
+			doctor.Short(string(g.Definition)),
 			orDash(string(g.Architecture)),
 			orDash(string(g.State)),
 			orDash(string(g.Horizon)),
@@ -178,89 +179,14 @@ func behind(horizon client.Text, now time.Time) string {
 	return max(0, now.Sub(at)).Round(time.Second).String()
 }
 
-// readiness says whether a generation may replace the serving one, and else why not; "" if that is no question.
-func readiness(v client.Status, g client.Generation) string {
-	id := short(string(g.ID))
-	switch {
-	case g.ID == v.Serving, g.State == dropping: // the first already serves; the second never will
-		return ""
-	case g.Ready:
-		return id + " is ready to serve"
-	case g.Waits != "":
-		return id + " is not ready yet: " + string(g.Waits)
-	}
-	return id + " is not ready yet"
-}
-
-// audited returns the last or running audit in a few words.
-func audited(a *client.AuditStatus) string {
-	switch {
-	case a == nil:
-		return "none yet"
-	case a.Ended == "" && a.Begun == "":
-		return "requested"
-	case later(a.Begun, a.Ended):
-		return "running"
-	case a.Error != "":
-		return fmt.Sprintf("failed at %s: %s", a.Ended, a.Error)
-	}
-	return fmt.Sprintf("%s, at %s", verdict(*a), a.Ended)
-}
-
-// verdict says what an audit found, and over how much.
-func verdict(a client.AuditStatus) string {
-	over := fmt.Sprintf("%d windows in %d stored items", a.Windows, a.Items)
-	text := "no drift in " + over
-	switch {
-	case a.Drift == 0 && lost(a) == 0 && a.Windows == 0:
-		return "nothing to audit yet: batch has stored no window"
-	case a.Drift > 0:
-		text = fmt.Sprintf("drift: %d of %s differ from the archive", a.Drift, over)
-	}
-	if n := lost(a); n > 0 {
-		text += fmt.Sprintf("; %d objects of the archive are in no run", n)
-	}
-	return text
-}
-
-// later says whether a lies after b. An empty b lies before any time.
-func later(a, b client.Text) bool {
-	x, none := time.Parse(time.RFC3339, string(a))
-	if none != nil {
-		return false
-	}
-	y, none := time.Parse(time.RFC3339, string(b))
-	return none != nil || x.After(y)
-}
-
-// notesOf returns the notes about a view that the table has no column for. skipped is one of them, or "".
-func notesOf(v client.Status, skipped string) []string {
-	var notes []string
-	for _, g := range v.Generations {
-		if note := readiness(v, g); note != "" {
-			notes = append(notes, note)
+// notesOf returns the notes about a view that the table has no column for: first those of the generations, then the
+// audit, then skipped, if it is not "", then all others.
+func notesOf(v client.Status, skipped string) (notes []string) {
+	for _, note := range doctor.NotesOf(v) {
+		notes = append(notes, note.Text)
+		if strings.HasPrefix(note.Text, "audit: ") && skipped != "" {
+			notes = append(notes, skipped)
 		}
-	}
-	notes = append(notes, "audit: "+audited(v.Audit))
-	if skipped != "" {
-		notes = append(notes, skipped)
-	}
-	if v.Retired != "" {
-		notes = append(notes, fmt.Sprintf("retired since %s: the deployed file no longer defines it; "+
-			"it answers until it is dropped; deploy it again to keep it", v.Retired))
-	}
-	if v.Rebuild {
-		notes = append(notes, "a rebuild is requested; it begins with the next run of batch")
-	}
-	if v.Misfit != "" {
-		notes = append(notes, fmt.Sprintf("too large? %s", v.Misfit))
-	}
-	if v.Failure != "" {
-		notes = append(notes, fmt.Sprintf("build given up: %s", v.Failure))
-	}
-	if v.Held != "" {
-		notes = append(notes, fmt.Sprintf("definition %s is held: batch does not build it until you request a rebuild "+
-			"or deploy another definition", short(string(v.Held))))
 	}
 	return notes
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
@@ -31,6 +32,7 @@ type world struct {
 	now            func() time.Time
 	sleep          func(context.Context, time.Duration) error
 	random         func() float64
+	aws            doctor.AWS                                                  // runs the program aws
 	deadline       func(context.Context) (context.Context, context.CancelFunc) // bounds one HTTP attempt
 }
 
@@ -47,6 +49,7 @@ func newWorld(stdin io.Reader, stdout, stderr io.Writer) *world {
 		now:      time.Now,
 		sleep:    client.Sleep,
 		random:   rand.Float64,
+		aws:      runAWS,
 		deadline: client.Within(60 * time.Second),
 	}
 }

@@ -12,11 +12,11 @@ func checkChange(s Stack, defaults, values map[string]string) error {
 	if s.isNew() {
 		return nil
 	}
-	before, err := readSettings(merge(defaults, s.Parameters, nil))
+	before, err := setting.ReadParameters(merge(defaults, s.Parameters, nil))
 	if err != nil {
 		return nil // functions with these settings do not start, so nothing is mixed, and any valid settings are better
 	}
-	after, err := readSettings(values)
+	after, err := setting.ReadParameters(values)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ import (
 
 // check checks what can be known before a deployment. values holds the value that each parameter will have.
 func (a Account) check(ctx context.Context, s Stack, values map[string]string) error {
-	settings, err := readSettings(values)
+	settings, err := setting.ReadParameters(values)
 	if err != nil {
 		return err
 	}
@@ -45,30 +44,6 @@ func (a Account) check(ctx context.Context, s Stack, values map[string]string) e
 		}
 	}
 	return nil
-}
-
-// units are the units of parameters that hold a plain number for a duration.
-var units = map[string]string{"BatchEvery": "m", "StreamRetention": "h"}
-
-// readSettings returns the settings that the functions will read from the parameters. It checks the rules between
-// them.
-func readSettings(values map[string]string) (setting.All, error) {
-	variables, names := map[string]string{}, []string{}
-	for i := range reflect.TypeFor[setting.All]().NumField() {
-		name := reflect.TypeFor[setting.All]().Field(i).Name
-		if value, ok := values[name]; ok && setting.HasVariable(name) {
-			variables[setting.Variable(name)] = value + units[name]
-			names = append(names, setting.Variable(name), name)
-		}
-	}
-	s, err := setting.Read(func(name string) (string, bool) {
-		value, ok := variables[name]
-		return value, ok
-	})
-	if err != nil {
-		return s, fmt.Errorf("invalid parameters:\n%s", strings.NewReplacer(names...).Replace(err.Error()))
-	}
-	return s, nil
 }
 
 // checkLayout refuses a change of what an archive never changes. The functions refuse it, too, but by then they are

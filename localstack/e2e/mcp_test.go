@@ -69,6 +69,7 @@ func inspect(t *testing.T, server []string, args ...string) []byte {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, installInspector(t), slices.Concat([]string{"--cli"}, server, args)...)
+	command.Env = append(os.Environ(), "HOME="+t.TempDir()) // the inspector keeps files there
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err := command.Output()
@@ -148,7 +149,9 @@ func assistants(t *testing.T, w *world) {
 // totalOf returns the values of an answer's total.
 func totalOf(t *testing.T, body []byte) string {
 	t.Helper()
-	var answer struct{ Total struct{ Values json.RawMessage } }
+	var answer struct {
+		Total struct{ Values json.RawMessage }
+	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		t.Fatal(err)
 	}
@@ -182,8 +185,8 @@ func TestInspectorOnDev(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := filepath.Join("..", "..", "build", "anabranch")
-	dev := exec.CommandContext(t.Context(), program, "dev", "--views", filepath.Join("..", "sample", "views.yaml"), "--dir",
-		t.TempDir(), "--listen", address)
+	views := filepath.Join("..", "sample", "views.yaml")
+	dev := exec.CommandContext(t.Context(), program, "dev", "--views", views, "--dir", t.TempDir(), "--listen", address)
 	dev.Cancel = func() error { return dev.Process.Signal(os.Interrupt) }
 	if err := dev.Start(); err != nil {
 		t.Fatal(err)

@@ -36,6 +36,7 @@ func TestStory(t *testing.T) {
 		{"definition changed", changed, false},
 		{"Kappa", kappa, false},
 		{"audited", audited, true},
+		{"doctor", examined, false},
 		{"every value", everyValue, true},
 		{"schedule", schedule, true},
 		{"faults", faults, false},

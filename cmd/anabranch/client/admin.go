@@ -72,6 +72,7 @@ type Generation struct {
 	RunsLeft     int64 `json:"runs_left"`    // number of existing runs that it has yet to apply
 	Ready        bool  `json:"ready"`        // whether a switch to it is permitted
 	Waits        Text  `json:"waits"`        // why a switch is not permitted; "" if it is
+	Lacks        int64 `json:"lacks"`        // first run whose events a Kappa generation lacks for good; 0 for none
 }
 
 // AuditStatus is the last audit of a view, or the running one.

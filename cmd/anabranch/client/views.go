@@ -24,6 +24,8 @@ type View struct {
 	Architecture Text        `json:"architecture"`
 	State        Text        `json:"state"` // state of the generation; "" if the server does not report it
 
+	Warnings []string `json:"warnings"` // those that every answer of the view has now
+
 	Skipped     []Skip `json:"skipped"`      // what the view could not use in the windows from SkippedFrom on
 	SkippedFrom Text   `json:"skipped_from"` // RFC 3339
 	Error       string `json:"error"`        // what the server could not read of the view; "" for nothing

@@ -73,13 +73,6 @@ func (b Bounds) checkQuestion(q Question) error {
 	return nil
 }
 
-func (b Bounds) checkText(text string) error {
-	if len(text) > b.Text {
-		return refuse("the expression has %d bytes; the maximum is %d", len(text), b.Text)
-	}
-	return nil
-}
-
 // checkSubqueries refuses subqueries that are evaluated too often. The engine evaluates a subquery over the range of
 // the question and its own range, including those of the subqueries around it.
 func (b Bounds) checkSubqueries(q Question, expr parser.Expr) error {
@@ -106,6 +99,11 @@ func (b Bounds) checkSubqueries(q Question, expr parser.Expr) error {
 		return nil
 	})
 	return refused
+}
+
+// keysAt returns the maximum number of keys that a selector reads for a number of steps: each is a series at least.
+func (b Bounds) keysAt(steps int64) int {
+	return max(1, min(b.Series, int(int64(b.Points)/max(1, steps))))
 }
 
 // checkSteps refuses a selector that becomes too many samples in memory: one for each series and step.

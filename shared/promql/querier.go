@@ -68,7 +68,7 @@ func (q *querier) selectSeries(
 	set := &seriesSet{}
 	set.warn(notes)
 	for _, m := range found {
-		if err := q.addMetric(ctx, set, m, at, matchers); err != nil {
+		if err := q.addMetric(ctx, set, m, at, steps, matchers); err != nil {
 			return nil, err
 		}
 		if err := q.bounds.checkSteps(m.name, len(set.all), steps); err != nil {
@@ -93,7 +93,7 @@ func (q *querier) stepsOf(hints *storage.SelectHints) int64 {
 
 // addMetric adds the series of one metric. Errors: ErrRead, *Refusal.
 func (q *querier) addMetric(
-	ctx context.Context, set *seriesSet, m metric, at timeline, matchers []*labels.Matcher,
+	ctx context.Context, set *seriesSet, m metric, at timeline, steps int64, matchers []*labels.Matcher,
 ) error {
 	if m.isOfViews() {
 		set.addView(m, at, matchers)
@@ -104,7 +104,7 @@ func (q *querier) addMetric(
 	if !ok || len(readings) == 0 {
 		return nil
 	}
-	result, err := q.rows(ctx, m, f, at)
+	result, err := q.rows(ctx, m, f, at, steps)
 	if errors.Is(err, serving.ErrNotServing) {
 		set.warn([]string{err.Error()})
 		return nil
@@ -156,7 +156,9 @@ func (m metric) seriesLabels(key []string, reading aggregate.Reading) labels.Lab
 }
 
 // rows reads the rows whose samples are wanted. Errors: ErrRead, *Refusal, serving.ErrNotServing.
-func (q *querier) rows(ctx context.Context, m metric, f filter, at timeline) (serving.Result, error) {
+func (q *querier) rows(
+	ctx context.Context, m metric, f filter, at timeline, steps int64,
+) (serving.Result, error) {
 	from, to, err := q.windowsOf(m, at)
 	if err != nil || !from.Before(to) {
 		return serving.Result{}, err
@@ -173,9 +175,11 @@ func (q *querier) rows(ctx context.Context, m metric, f filter, at timeline) (se
 	if result, ok := q.read[name]; ok {
 		return result, nil
 	}
-	result, err := q.serving.Read(ctx, s)
+	within := *q.serving
+	within.MaxKeys = q.bounds.keysAt(steps)
+	result, err := within.Read(ctx, s)
 	if err != nil {
-		return result, q.explain(m, err)
+		return result, q.explain(m, steps, err)
 	}
 	if result.Generation.ID != m.reader.Generation.ID {
 		return result, fmt.Errorf("%w: view %s has just switched to another generation", ErrRead, d.Name)
@@ -211,23 +215,23 @@ func (q *querier) tooManySamples(m metric) error {
 }
 
 // tooManyKeys says what would do. Serving bounds keys, and items of keys.
-func (q *querier) tooManyKeys(m metric) error {
+func (q *querier) tooManyKeys(m metric, steps int64) error {
 	remedy := "choose fewer with labels"
 	if m.subset == view.FullKey && len(m.labels) > 0 {
 		remedy += ", or use a metric of a roll-up, which has fewer: " + string(m.view.Name) + "_by_LABEL_..."
 	}
-	return refuse("%s reads more than %d keys, or too many items of them, the maximum of a selector; %s", m.name,
-		q.bounds.Series, remedy)
+	return refuse("%s reads more than %d keys, or too many items of them, the maximum of a selector at %d steps; %s",
+		m.name, q.bounds.keysAt(steps), steps, remedy)
 }
 
 // explain turns an error of serving into one of this package.
-func (q *querier) explain(m metric, err error) error {
+func (q *querier) explain(m metric, steps int64, err error) error {
 	var parameter *serving.ParameterError
 	switch {
 	case errors.Is(err, serving.ErrTooManyRows):
 		return q.tooManySamples(m)
 	case errors.Is(err, serving.ErrTooManyKeys):
-		return q.tooManyKeys(m)
+		return q.tooManyKeys(m, steps)
 	case errors.Is(err, serving.ErrNotServing):
 		return err
 	case errors.As(err, &parameter):

@@ -104,7 +104,8 @@ func TestGoClient(t *testing.T) {
 	if all, _, _, err := api.Series(ctx, []string{"sales_orders"}, time.Time{}, s.Clock); err != nil || len(all) != 9 {
 		t.Errorf("series %v, %v", all, err)
 	}
-	if all, err := api.Metadata(ctx, "sales_orders", ""); err != nil || all["sales_orders"][0].Type != v1.MetricTypeGauge {
+	all, err := api.Metadata(ctx, "sales_orders", "")
+	if of := all["sales_orders"]; err != nil || len(of) != 1 || of[0].Type != v1.MetricTypeGauge {
 		t.Errorf("metadata %v, %v", all, err)
 	}
 	if info, err := api.Buildinfo(ctx); err != nil || info.Version == "" {

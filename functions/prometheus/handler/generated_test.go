@@ -78,7 +78,8 @@ func TestGeneratedQueries(t *testing.T) {
 	}
 	t.Logf("%d of %d answered, %d with samples", answered, generated, points)
 	if answered < generated*8/10 || points < generated/2 {
-		t.Errorf("%d of %d were answered, and %d of them have samples: too few to prove anything", answered, generated, points)
+		t.Errorf("%d of %d were answered, and %d of them have samples: too few to prove anything", answered, generated,
+			points)
 	}
 }
 

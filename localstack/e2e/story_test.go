@@ -30,6 +30,7 @@ func TestStory(t *testing.T) {
 		{"live", live, true},
 		{"page", showPage, true},
 		{"assistants", assistants, false},
+		{"PromQL", promQL, true},
 		{"by hand", byHand, true},
 		{"sent again", sentAgain, true},
 		{"ingest killed", ingestKilled, true},
@@ -53,6 +54,8 @@ func TestStory(t *testing.T) {
 	for _, function := range []string{
 		stack.Ingest, stack.Speed, stack.Batch, stack.Query, stack.Republish,
 		stack.Replay, stack.Audit, stack.Admin, stack.Authorizer, stack.MCP,
+		stack.Ingest, stack.Speed, stack.Batch, stack.Query, stack.Prometheus, stack.Republish,
+		stack.Replay, stack.Audit, stack.Admin, stack.Authorizer,
 	} {
 		if function == stack.MCP && emulator.LocalStackIsChosen() {
 			continue // its part is not told there

@@ -44,6 +44,7 @@ const (
 	Speed      = Name + "-speed"
 	Batch      = Name + "-batch"
 	Query      = Name + "-query"
+	Prometheus = Name + "-prometheus"
 	MCP        = Name + "-mcp"
 	Republish  = Name + "-republish"
 	Replay     = Name + "-replay"

@@ -26,7 +26,7 @@ type Bounds struct {
 func BoundsOf(s setting.All) Bounds {
 	const perRow = 10 // samples for each row of an answer: they are small
 	return Bounds{
-		Series: s.MaxKeys, Samples: perRow * s.MaxRows, Points: 1_000_000, Steps: 11_000, Text: 16 << 10,
+		Series: s.MaxKeys, Samples: perRow * s.MaxRows, Points: 5_000_000, Steps: 11_000, Text: 16 << 10,
 		Time: 20 * time.Second,
 	}
 }

@@ -80,9 +80,6 @@ func (t *Transport) check(key api.Key, answer *http.Response, body []byte) {
 		return
 	}
 	contentType := answer.Header.Get("content-type")
-	if openapi.Elsewhere(key) != "" {
-		return
-	}
 	var err error
 	switch isProblem := strings.HasPrefix(contentType, "application/problem+json"); {
 	case answer.Header.Get("content-encoding") != "": // the client unpacks it by itself

@@ -20,7 +20,8 @@ func promQL(t *testing.T, w *world) {
 		"query": {"sum_over_time(traffic_requests[30d])"}, "time": {"2015-06-01T00:00:00Z"}, // behind the sample
 	}.Encode()
 	for key, want := range map[string]int{
-		"": http.StatusUnauthorized, w.Keys.Write: http.StatusForbidden, w.Keys.Read: http.StatusOK, w.Keys.Admin: http.StatusOK,
+		"": http.StatusUnauthorized, w.Keys.Write: http.StatusForbidden,
+		w.Keys.Read: http.StatusOK, w.Keys.Admin: http.StatusOK,
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			address, form := w.URL+"/prometheus/api/v1/query?"+parameters, ""

@@ -53,8 +53,9 @@ func samplesOf(t testing.TB, f *servingtest.Fixture, expr string, at time.Time) 
 func newFixture(t testing.TB) *servingtest.Fixture {
 	t.Helper()
 	f := servingtest.New(t)
-	f.PutBase(t, servingtest.Horizon, servingtest.Amount{day + "08:10:00Z", "1"}, servingtest.Amount{day + "09:10:00Z", "2"})
-	f.PutSpeed(t, servingtest.Horizon, servingtest.Amount{day + "11:00:10Z", "4"}, servingtest.Amount{day + "14:00:10Z", "8"})
+	type amount = servingtest.Amount
+	f.PutBase(t, servingtest.Horizon, amount{day + "08:10:00Z", "1"}, amount{day + "09:10:00Z", "2"})
+	f.PutSpeed(t, servingtest.Horizon, amount{day + "11:00:10Z", "4"}, amount{day + "14:00:10Z", "8"})
 	return f
 }
 
@@ -165,9 +166,9 @@ func TestNames(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	labels, _, err := api.Labels(t.Context(), nil)
-	if diff := cmp.Diff("__name__ architecture generation key_quantile user view window", strings.Join(labels, " ")); err !=
-		nil || diff != "" {
-		t.Errorf("labels %v (-want +got):\n%s", err, diff)
+	all := "__name__ architecture generation key_quantile user view window"
+	if got := strings.Join(labels, " "); err != nil || got != all {
+		t.Errorf("labels %s, %v; want %s", got, err, all)
 	}
 }
 
@@ -194,15 +195,19 @@ func TestFailures(t *testing.T) {
 	f.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{g}})
 	api := promql.New(f.Serving, bounds)
 	answer, err := api.Ask(t.Context(), promql.Question{Expr: "by_user_amount", Start: f.Now(), End: f.Now()})
-	if err != nil || len(answer.Value.(engine.Vector)) > 0 || !strings.Contains(strings.Join(answer.Warnings, ""), "not ready") {
-		t.Errorf("%+v, %v", answer, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	warned := strings.Contains(strings.Join(answer.Warnings, ""), "not ready")
+	if len(answer.Value.(engine.Vector)) > 0 || !warned {
+		t.Errorf("%+v", answer)
 	}
 	matchers, err := api.ParseMatchers([]string{"by_user_amount"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, warnings, err := api.Series(t.Context(), matchers, 0); err != nil || !strings.Contains(strings.Join(warnings, ""),
-		"not ready") {
+	_, warnings, err := api.Series(t.Context(), matchers, 0)
+	if err != nil || !strings.Contains(strings.Join(warnings, ""), "not ready") {
 		t.Errorf("warnings %q, %v", warnings, err)
 	}
 }

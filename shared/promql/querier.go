@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -216,12 +217,28 @@ func (q *querier) tooManySamples(m metric) error {
 
 // tooManyKeys says what would do. Serving bounds keys, and items of keys.
 func (q *querier) tooManyKeys(m metric, steps int64) error {
-	remedy := "choose fewer with labels"
-	if m.subset == view.FullKey && len(m.labels) > 0 {
-		remedy += ", or use a metric of a roll-up, which has fewer: " + string(m.view.Name) + "_by_LABEL_..."
+	d, remedy := m.reader.Program.Definition, "choose fewer with labels"
+	var names []string
+	for subset := range d.Rollups {
+		names = append(names, baseName(d, view.Subset(subset+1))+"_...")
 	}
-	return refuse("%s reads more than %d keys, or too many items of them, the maximum of a selector at %d steps; %s",
-		m.name, q.bounds.keysAt(steps), steps, remedy)
+	switch {
+	case m.subset != view.FullKey || len(m.labels) == 0:
+	case len(names) > 0:
+		remedy += ", or use a roll-up: " + strings.Join(names, ", ")
+	default:
+		remedy += ", or add a roll-up to the view"
+	}
+	return refuse("%s reads more than %d keys, or too many items of them, the maximum of a selector%s; %s", m.name,
+		q.bounds.keysAt(steps), atSteps(steps), remedy)
+}
+
+// atSteps names the steps that a maximum follows from.
+func atSteps(steps int64) string {
+	if steps == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" at %d steps", steps)
 }
 
 // explain turns an error of serving into one of this package.

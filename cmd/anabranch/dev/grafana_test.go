@@ -38,8 +38,8 @@ type dashboard struct {
 }
 
 // chosen are values of the dashboards' variables, and of those of Grafana itself.
-var chosen = strings.NewReplacer("${view}", "page_views", "$view", "page_views", "${metric}", "page_views_views", "$metric",
-	"page_views_views", "$top", "10", "$__range", "30d")
+var chosen = strings.NewReplacer("${view}", "page_views", "$view", "page_views", "${metric}", "page_views_views",
+	"$metric", "page_views_views", "$top", "10", "$__range", "30d")
 
 // TestDashboards checks that every expression of the dashboards, and every question for the values of a variable, is
 // answered by a server with the sample, and has samples.

@@ -95,7 +95,8 @@ func TestGoClient(t *testing.T) {
 	if diff := cmp.Diff(s.rowsOf("sales", "orders", dayOfNorth), got); diff != "" {
 		t.Errorf("(-query API +client):\n%s", diff)
 	}
-	if names, _, _, err := api.LabelNames(ctx, []string{"sales_orders"}, time.Time{}, s.Clock); err != nil || len(names) != 3 {
+	names, _, _, err := api.LabelNames(ctx, []string{"sales_orders"}, time.Time{}, s.Clock)
+	if err != nil || len(names) != 3 {
 		t.Errorf("labels %q, %v", names, err)
 	}
 	if all, _, _, err := api.LabelValues(ctx, "__name__", nil, time.Time{}, s.Clock); err != nil || len(all) < 15 {

@@ -34,23 +34,14 @@ func (a *API) ParseMatchers(selectors []string) ([]Matchers, error) {
 // directories of the views. What is listed may have no sample. A warning says which keys are left out, where there are
 // more than limit. Errors: *Refusal: do not retry. ErrRead: retry.
 func (a *API) Series(ctx context.Context, any []Matchers, limit int) ([]labels.Labels, []string, error) {
-	all, err := a.load(ctx)
+	l := a.newLister(a.limited(limit))
+	warnings, err := a.eachMetric(ctx, any, func(m metric, matchers Matchers) error {
+		return l.addSeries(ctx, m, matchers)
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	l := lister{API: a, limit: a.limited(limit)}
-	for _, matchers := range any {
-		found, notes, err := all.match(matchers)
-		if err != nil {
-			return nil, nil, err
-		}
-		l.warn(notes...)
-		for _, m := range found {
-			if err := l.addSeries(ctx, m, matchers); err != nil {
-				return nil, nil, err
-			}
-		}
-	}
+	l.warn(warnings...)
 	slices.SortFunc(l.series, labels.Compare)
 	l.series = slices.CompactFunc(l.series, labels.Equal)
 	return l.series, l.warnings, nil
@@ -98,7 +89,7 @@ func (m metric) allLabels() []string {
 // all. A warning says where there are more keys than were looked at. Errors: as Series.
 func (a *API) Values(ctx context.Context, label string, any []Matchers, limit int) ([]string, []string, error) {
 	values := map[string]bool{}
-	l := lister{API: a, limit: a.bounds.Series}
+	l := a.newLister(a.bounds.Series)
 	warnings, err := a.eachMetric(ctx, any, func(m metric, matchers Matchers) error {
 		if label == labels.MetricName {
 			values[m.name] = true
@@ -171,8 +162,13 @@ func (a *API) Metadata(ctx context.Context, name string) (map[string][]Metadata,
 type lister struct {
 	*API
 	limit    int
+	keys     map[string][][]string // listed already, by the view, the subset and the filter
 	series   []labels.Labels
 	warnings []string
+}
+
+func (a *API) newLister(limit int) *lister {
+	return &lister{API: a, limit: limit, keys: map[string][][]string{}}
 }
 
 func (l *lister) warn(all ...string) {
@@ -254,11 +250,31 @@ func (l *lister) eachKey(ctx context.Context, m metric, matchers Matchers, do fu
 	if !ok {
 		return nil
 	}
-	d := m.reader.Program.Definition
 	if !m.ready {
-		l.warn(fmt.Sprintf("view %s is not ready yet: %s", d.Name, m.view.WhyNoAnswer()))
+		l.warn(fmt.Sprintf("view %s is not ready yet: %s", m.view.Name, m.view.WhyNoAnswer()))
 		return nil
 	}
+	name := fmt.Sprintf("%s %d %s", m.view.Name, m.subset, f)
+	keys, known := l.keys[name]
+	if !known {
+		var err error
+		if keys, err = l.list(ctx, m, f); err != nil {
+			return err
+		}
+		l.keys[name] = keys
+	}
+	for _, values := range keys {
+		if !do(values) {
+			l.warn(fmt.Sprintf("view %s has more keys than the first %d, which are listed; narrow match[]", m.view.Name,
+				l.limit))
+			return nil
+		}
+	}
+	return nil
+}
+
+// list lists the keys that a filter accepts: one more than the limit at most.
+func (l *lister) list(ctx context.Context, m metric, f filter) (keys [][]string, err error) {
 	by := serving.KeyFilter{Subset: m.subset, Fields: f.key, Limit: l.limit + 1}
 	if len(f.rest) > 0 {
 		by.Accept = f.accept
@@ -266,22 +282,19 @@ func (l *lister) eachKey(ctx context.Context, m metric, matchers Matchers, do fu
 	for range mostLists {
 		list, err := m.reader.ListKeys(ctx, by, l.serving.Parallel)
 		if err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrRead, m.name, err)
+			return nil, fmt.Errorf("%w: %s: %w", ErrRead, m.name, err)
 		}
 		for _, key := range list.Keys {
-			if !do(key.Values) {
-				l.warn(fmt.Sprintf("view %s has more keys than the first %d, which are listed; narrow match[]", d.Name, l.limit))
-				return nil
-			}
+			keys = append(keys, key.Values)
 		}
-		if list.Last == nil {
-			return nil
+		if list.Last == nil || len(keys) > l.limit {
+			return keys, nil
 		}
 		by.After = list.Last
 	}
-	l.warn(fmt.Sprintf("view %s has more keys than were looked at; narrow match[]", d.Name))
-	return nil
+	l.warn(fmt.Sprintf("view %s has more keys than were looked at; narrow match[]", m.view.Name))
+	return keys, nil
 }
 
-// mostLists bounds the calls of ListKeys for one metric. Each looks at a part of the directory.
+// mostLists bounds the calls of ListKeys for one list. Each looks at a part of the directory.
 const mostLists = 5

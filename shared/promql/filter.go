@@ -1,6 +1,7 @@
 package promql
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -21,6 +22,9 @@ type matchersOfField []*labels.Matcher
 func (m matchersOfField) accept(value string) bool {
 	return !slices.ContainsFunc(m, func(one *labels.Matcher) bool { return !one.Matches(value) })
 }
+
+// String names a filter among those of one view and subset.
+func (f filter) String() string { return fmt.Sprintf("%q %v", f.key, f.rest) }
 
 // filterOf turns matchers into a filter. Matchers that list values become values of key fields; the directory of keys
 // answers the others. ok is false when no key can match.

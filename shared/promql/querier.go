@@ -172,7 +172,7 @@ func (q *querier) rows(
 	if len(f.rest) > 0 {
 		s.Accept = f.accept
 	}
-	name := fmt.Sprintf("%s %d %q %v %d %d", d.Name, m.subset, f.key, f.rest, from.UnixMilli(), to.UnixMilli())
+	name := fmt.Sprintf("%s %d %s %d %d", d.Name, m.subset, f, from.UnixMilli(), to.UnixMilli())
 	if result, ok := q.read[name]; ok {
 		return result, nil
 	}
@@ -273,28 +273,3 @@ func (q *querier) LabelNames(
 
 // Close implements storage.Querier.
 func (q *querier) Close() error { return nil }
-
-// seriesSet implements storage.SeriesSet over series in memory.
-type seriesSet struct {
-	all      []storage.Series
-	at       int // one more than the index of the current series
-	warnings annotations.Annotations
-}
-
-func (s *seriesSet) warn(all []string) {
-	for _, text := range all {
-		s.warnings.Add(errors.New(text))
-	}
-}
-
-// Next implements storage.SeriesSet.
-func (s *seriesSet) Next() bool { s.at++; return s.at <= len(s.all) }
-
-// At implements storage.SeriesSet.
-func (s *seriesSet) At() storage.Series { return s.all[s.at-1] }
-
-// Err implements storage.SeriesSet.
-func (s *seriesSet) Err() error { return nil }
-
-// Warnings implements storage.SeriesSet.
-func (s *seriesSet) Warnings() annotations.Annotations { return s.warnings }

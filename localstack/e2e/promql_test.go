@@ -13,8 +13,8 @@ import (
 	"github.com/anabranch/anabranch/localstack/sample"
 )
 
-// promQL asks the deployed API in PromQL, by GET and by POST, how many requests the sample has. Only a key that may read
-// gets an answer.
+// promQL asks the deployed API in PromQL, by GET and by POST, how many requests the sample has. Only a key that may
+// read gets an answer.
 func promQL(t *testing.T, w *world) {
 	parameters := url.Values{
 		"query": {"sum_over_time(traffic_requests[30d])"}, "time": {"2015-06-01T00:00:00Z"}, // behind the sample

@@ -88,7 +88,7 @@ func (a *API) Ask(ctx context.Context, q Question) (Answer, error) {
 		q.LookBack = all.lookBack(expr)
 	}
 	query, err := a.newQuery(ctx, q, &queryable{
-		API: a, all: all, now: a.nowOf(q), lookBack: q.LookBack, read: map[string]serving.Result{},
+		API: a, all: all, clock: a.clockOf(q), lookBack: q.LookBack, read: map[string]serving.Result{},
 	})
 	if err != nil {
 		return Answer{}, fmt.Errorf("%w: %w", ErrBadQuestion, err)
@@ -123,18 +123,22 @@ func (a *API) newQuery(ctx context.Context, q Question, from storage.Queryable) 
 	return a.engine.NewRangeQuery(ctx, from, opts, q.Expr, q.Start, q.End, q.Step)
 }
 
-// aboutNow is how long before now a question may end and still be about now.
-const aboutNow = 30 * time.Second
+// mostSkew is by how much a client's clock may be behind ours.
+const mostSkew = 30 * time.Second
 
-// nowOf returns the instant at which an open window stands, in Unix milliseconds: now. Where the last instant of the
-// question is less than a step or 30 s before now, that instant is the question's now: clients round it, and their
-// clocks differ from ours. Otherwise the open window would show in no such answer.
-func (a *API) nowOf(q Question) int64 {
+// clockOf returns what time it is for a question. Where its last instant is less than 30 s before now, that instant is
+// now: clocks differ. Where it is less than a step before now, open windows stand there: clients round the end of a
+// range down to a step. Without both, the open window would show in few answers.
+func (a *API) clockOf(q Question) clock {
 	now, last := a.serving.Now(), q.last()
-	if behind := now.Sub(last); behind > 0 && behind < max(q.Step, aboutNow) {
+	if behind := now.Sub(last); behind > 0 && behind < mostSkew {
 		now = last
 	}
-	return now.UnixMilli()
+	open := now
+	if behind := now.Sub(last); behind > 0 && behind < q.Step {
+		open = last
+	}
+	return clock{now.UnixMilli(), open.UnixMilli()}
 }
 
 // last returns the last instant.

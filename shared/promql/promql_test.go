@@ -229,3 +229,37 @@ func TestOneRead(t *testing.T) {
 		t.Errorf("%d reads of speed items in %q, %v; want 2", reads, f.Calls, err)
 	}
 }
+
+// TestRounded checks questions whose end a client has rounded down to a step: the open window shows at their last
+// instant. A window that has ended stands at its end, however long the step is.
+func TestRounded(t *testing.T) {
+	f := newFixture(t)
+	for _, c := range []struct {
+		start, end string
+		step       time.Duration
+		want       string
+	}{
+		{"11:00:00", "11:01:00", time.Minute, "11:01:00=4"},
+		{"10:59:00", "11:01:00", time.Minute, "10:59:00=2 11:01:00=4"},
+		{"10:56:00", "11:00:59", 5 * time.Minute, "10:56:00=2"}, // 11:01:00 comes later
+		{"10:50:20", "11:00:59", 5 * time.Minute, "10:50:20=2 10:55:20=2 11:00:20=4"},
+		{"09:30:00", "09:30:00", 3 * time.Hour, "09:30:00=1"},                                     // its window has ended since
+		{"08:30:00", "11:01:00", 30 * time.Minute, "09:00:00=1 09:30:00=1 10:00:00=2 10:30:00=2"}, // none at 11:00
+	} {
+		answer, err := promql.New(f.Serving, bounds).Ask(t.Context(), promql.Question{
+			Expr: `by_user_amount{user="u"}`, Start: instant(t, c.start), End: instant(t, c.end), Step: c.step,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, series := range answer.Value.(engine.Matrix) {
+			for _, p := range series.Floats {
+				got = append(got, time.UnixMilli(p.T).UTC().Format("15:04:05")+fmt.Sprintf("=%v", p.F))
+			}
+		}
+		if answer.Close(); strings.Join(got, " ") != c.want {
+			t.Errorf("%s to %s by %s: %s; want %s", c.start, c.end, c.step, got, c.want)
+		}
+	}
+}

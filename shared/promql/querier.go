@@ -23,7 +23,7 @@ import (
 type queryable struct {
 	*API
 	all      metrics
-	now      int64 // where open windows stand, in Unix milliseconds
+	clock    clock
 	lookBack time.Duration
 	read     map[string]serving.Result
 	samples  int   // read so far
@@ -32,7 +32,7 @@ type queryable struct {
 
 // Querier implements storage.Queryable.
 func (q *queryable) Querier(first, last int64) (storage.Querier, error) {
-	return &querier{queryable: q, span: timeline{q.now, first, last}}, nil
+	return &querier{queryable: q, span: timeline{q.clock, first, last}}, nil
 }
 
 type querier struct {
@@ -197,8 +197,10 @@ func (q *querier) rows(
 func (q *querier) windowsOf(m metric, at timeline) (from, to time.Time, err error) {
 	p, window := m.reader.Program, m.window().Milliseconds()
 	last := at.last - window + 1
-	if at.now >= at.first && at.now <= at.last {
-		last = max(last, at.now)
+	for _, now := range []int64{at.open, at.now} {
+		if at.wants(now) {
+			last = max(last, now) // the open window
+		}
 	}
 	first, until := clamp(at.first-2*window), clamp(last)
 	if (until-first)/window > int64(q.bounds.Samples) {

@@ -27,20 +27,31 @@ func (s sample) FH() *histogram.FloatHistogram { return nil }
 func (s sample) Type() chunkenc.ValueType      { return chunkenc.ValFloat }
 func (s sample) Copy() chunks.Sample           { return s }
 
-// timeline says where samples stand, and which are wanted. Times are Unix milliseconds.
-type timeline struct {
-	now         int64
-	first, last int64 // samples that are wanted, both included
+// clock says what time it is, in Unix milliseconds.
+type clock struct {
+	now  int64
+	open int64 // where open windows stand that had begun by then: now, or a little before
 }
 
 // at returns where the sample of a window stands: at its end, and while it is open, at now. A window that begins in the
 // future has no sample before its end.
-func (t timeline) at(start, end int64) int64 {
-	if start < t.now && end > t.now {
-		return t.now
+func (c clock) at(start, end int64) int64 {
+	switch isOpen := start < c.now && end > c.now; {
+	case isOpen && start < c.open:
+		return c.open
+	case isOpen:
+		return c.now
 	}
 	return end
 }
+
+// timeline is a clock, and which samples are wanted: those from first to last, both included, in Unix milliseconds.
+type timeline struct {
+	clock
+	first, last int64
+}
+
+func (t timeline) wants(at int64) bool { return at >= t.first && at <= t.last }
 
 // samples returns the samples of one key's rows, which are in order of time. A row without a number is as no row. Where
 // the window after a row has none, a stale marker stands in its place: otherwise the look-back of a longer window in
@@ -48,7 +59,7 @@ func (t timeline) at(start, end int64) int64 {
 func (t timeline) samples(rows []serving.Row, numberOf func(*serving.Row) (float64, bool)) []chunks.Sample {
 	var all []chunks.Sample
 	add := func(at int64, v float64) {
-		if at >= t.first && at <= t.last {
+		if t.wants(at) {
 			all = append(all, sample{at, v})
 		}
 	}

@@ -13,10 +13,10 @@ import (
 // addView adds the one series of a metric about a view, if the matchers accept it. Its sample stands at now.
 func (s *seriesSet) addView(m metric, at timeline, matchers []*labels.Matcher) {
 	of := m.viewLabels()
-	if at.now < at.first || at.now > at.last || !accepts(matchers, of) {
+	if !at.wants(at.open) || !accepts(matchers, of) {
 		return
 	}
-	s.all = append(s.all, storage.NewListSeries(of, []chunks.Sample{sample{at.now, m.viewNumber()}}))
+	s.all = append(s.all, storage.NewListSeries(of, []chunks.Sample{sample{at.open, m.viewNumber()}}))
 }
 
 func accepts(matchers []*labels.Matcher, of labels.Labels) bool {

@@ -62,7 +62,7 @@ type row struct {
 }
 
 // export asks for all rows, and puts their samples into a storage.
-func (s *shop) export(now time.Time) exported {
+func (s *shop) export(now, open time.Time) exported {
 	s.t.Helper()
 	e := exported{map[string][]point{}, map[string]labels.Labels{}}
 	for _, of := range exports {
@@ -87,14 +87,14 @@ func (s *shop) export(now time.Time) exported {
 			byKey[text] = append(byKey[text], r)
 		}
 		for _, rows := range byKey {
-			e.addKey(of.prefix, rows, now.UnixMilli(), windowOf(of.prefix).Milliseconds())
+			e.addKey(of.prefix, rows, [2]int64{now.UnixMilli(), open.UnixMilli()}, windowOf(of.prefix).Milliseconds())
 		}
 	}
 	return e
 }
 
 // addKey adds the series of one key.
-func (e exported) addKey(prefix string, rows []row, now, window int64) {
+func (e exported) addKey(prefix string, rows []row, now [2]int64, window int64) {
 	numbers := map[string]map[int64]float64{} // by the labels' text, by the start of the window
 	note := func(start int64, v any, of map[string]string) {
 		number, ok := v.(float64)
@@ -148,13 +148,16 @@ func (e exported) addKey(prefix string, rows []row, now, window int64) {
 
 func has(at map[int64]float64, start int64) bool { _, ok := at[start]; return ok }
 
-// standsAt returns where the sample of a window stands.
-func standsAt(start, window, now int64) int64 {
-	isOpen := start < now && now < start+window
-	if isOpen {
-		return now
+// standsAt returns where the sample of a window stands. clock is now, and where open windows stand.
+func standsAt(start, window int64, clock [2]int64) int64 {
+	now, open := clock[0], clock[1]
+	if start >= now || start+window <= now {
+		return start + window
 	}
-	return start + window
+	if start < open {
+		return open
+	}
+	return now
 }
 
 // Querier implements storage.Queryable.

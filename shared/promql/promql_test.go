@@ -243,8 +243,9 @@ func TestRounded(t *testing.T) {
 		{"10:59:00", "11:01:00", time.Minute, "10:59:00=2 11:01:00=4"},
 		{"10:56:00", "11:00:59", 5 * time.Minute, "10:56:00=2"}, // 11:01:00 comes later
 		{"10:50:20", "11:00:59", 5 * time.Minute, "10:50:20=2 10:55:20=2 11:00:20=4"},
-		{"09:30:00", "09:30:00", 3 * time.Hour, "09:30:00=1"},                                     // its window has ended since
-		{"08:30:00", "11:01:00", 30 * time.Minute, "09:00:00=1 09:30:00=1 10:00:00=2 10:30:00=2"}, // none at 11:00
+		{"09:30:00", "09:30:00", 3 * time.Hour, "09:30:00=1"}, // its window has ended since
+		// none at 11:00
+		{"08:30:00", "11:01:00", 30 * time.Minute, "09:00:00=1 09:30:00=1 10:00:00=2 10:30:00=2"},
 	} {
 		answer, err := promql.New(f.Serving, bounds).Ask(t.Context(), promql.Question{
 			Expr: `by_user_amount{user="u"}`, Start: instant(t, c.start), End: instant(t, c.end), Step: c.step,

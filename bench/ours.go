@@ -79,8 +79,11 @@ func measureTick(ctx context.Context, p prepared, err error) (Measured, error) {
 // answer adds up the rows of all items.
 func (w *world) answer(ctx context.Context) (Answer, error) {
 	v, err := w.catalog.View(ctx, w.definition.Name)
-	if err != nil || len(v.Generations) != 1 {
-		return Answer{}, fmt.Errorf("view with %d generations: %w", len(v.Generations), err)
+	if err == nil && len(v.Generations) != 1 {
+		err = fmt.Errorf("the view has %d generations, want 1", len(v.Generations))
+	}
+	if err != nil {
+		return Answer{}, err
 	}
 	set, err := view.Compile(w.definition)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -124,15 +125,21 @@ func appendHistory(file string, tables []table) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(f, "date: %s\n", time.Now().UTC().Format(time.DateOnly))
+	_, err = f.WriteString(history(tables))
+	return errors.Join(err, f.Close())
+}
+
+func history(tables []table) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "date: %s\n", time.Now().UTC().Format(time.DateOnly))
 	for _, t := range tables {
 		for _, round := range t.rounds {
 			for _, job := range []string{rebuildJob, runJob, hllJob, exactJob, decodeJob} {
 				m := round[job]
-				fmt.Fprintf(f, "BenchmarkArchive/job=%s/per-object=%d 1 %.0f ns/op %.0f cpu-ns/op %d MB\n", job,
+				fmt.Fprintf(&text, "BenchmarkArchive/job=%s/per-object=%d 1 %.0f ns/op %.0f cpu-ns/op %d MB\n", job,
 					t.shape.PerObject, m.Wall*1e9, m.Processor*1e9, m.Megabytes)
 			}
 		}
 	}
-	return f.Close()
+	return text.String()
 }

@@ -12,11 +12,17 @@ type Folder struct {
 	programs []*view.Program
 	parallel runner.Runner
 	parts    [][]*view.Delta // one per worker
+
+	// mergeFrom is the number of cells from which on the delta of a worker is merged into the first one's. A key that is
+	// in many inputs would otherwise be held once per worker for as long as inputs come.
+	mergeFrom int
 }
 
 // NewFolder makes a Folder. Fewer than one worker counts as one.
 func NewFolder(programs []*view.Program, parallel runner.Runner, workers int) *Folder {
-	f := &Folder{programs: programs, parallel: parallel, parts: make([][]*view.Delta, max(1, workers))}
+	f := &Folder{
+		programs: programs, parallel: parallel, parts: make([][]*view.Delta, max(1, workers)), mergeFrom: 1 << 16,
+	}
 	for i := range f.parts {
 		f.parts[i] = newDeltas(programs)
 	}
@@ -39,15 +45,24 @@ func (f *Folder) Add(in *Input) {
 		in.foldEvery(workers, first, f.parts[first])
 		return nil
 	})
+	f.merge(f.mergeFrom)
+}
+
+// merge merges the deltas of at least this many cells into those of the first worker.
+func (f *Folder) merge(cells int) {
+	for _, part := range f.parts[1:] {
+		for i, delta := range part {
+			if delta.Len() >= cells {
+				f.parts[0][i].Merge(delta)
+				part[i] = f.programs[i].NewDelta()
+			}
+		}
+	}
 }
 
 // Deltas returns the deltas of all inputs so far. The Folder must not be used afterwards.
 func (f *Folder) Deltas() []*view.Delta {
-	for _, part := range f.parts[1:] {
-		for i, delta := range part {
-			f.parts[0][i].Merge(delta)
-		}
-	}
+	f.merge(0)
 	return f.parts[0]
 }
 

@@ -68,3 +68,47 @@ func TestFold(t *testing.T) {
 		t.Errorf("%d pages of no batch", n)
 	}
 }
+
+// TestFolder checks that inputs folded one after another give the sum of their deltas, whether workers keep their own
+// to the end or merge them after each input.
+func TestFolder(t *testing.T) {
+	set, err := view.Compile(view.Definition{
+		Name: "ids", Key: []view.KeyField{{Field: "id", Expr: "id"}}, Window: time.Hour,
+		Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inputs []*runs.Input
+	var known runs.Known
+	sum := set.Programs[0].NewDelta()
+	for n := range 4 {
+		a := newArchived(t)
+		for i := range 3 {
+			a.add(t, event.Millis(i), string(rune('a'+n)), string(rune('b'+i)), "z")
+		}
+		in, err := a.Read(ctx, set.Fields(), a.manifest())
+		if err != nil {
+			t.Fatal(err)
+		}
+		known.MarkDuplicates(in)
+		inputs = append(inputs, in)
+		sum.Merge(in.Fold(set.Programs, runner.Sequential, 1)[0])
+	}
+	for _, mergeFrom := range []int{1, 3, 1 << 16} {
+		f := runs.NewFolder(set.Programs, backwards, 3)
+		held := f.SetMergeFrom(mergeFrom)
+		most := 0
+		for _, in := range inputs {
+			f.Add(in)
+			most = max(most, held())
+		}
+		if mergeFrom == 1 != (most == 0) {
+			t.Errorf("workers that merge from %d cells on hold up to %d", mergeFrom, most)
+		}
+		got := f.Deltas()[0]
+		if diff := cmp.Diff(pagesOf(sum), pagesOf(got)); diff != "" || got.Counts() != sum.Counts() {
+			t.Errorf("merged from %d cells on, counts %+v (-sum +folder):\n%s", mergeFrom, got.Counts(), diff)
+		}
+	}
+}

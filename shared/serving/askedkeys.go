@@ -68,7 +68,8 @@ func (r Reader) namedKeys(q question) ([]ListedKey, error) {
 		}
 	}
 	slices.SortFunc(keys, func(a, b ListedKey) int { return strings.Compare(string(a.Key), string(b.Key)) })
-	return keys, nil
+	// A value may be given twice.
+	return slices.CompactFunc(keys, func(a, b ListedKey) bool { return a.Key == b.Key }), nil
 }
 
 // tooMany returns an ErrTooManyKeys with what would do: a roll-up that has only what the question needs, or values.

@@ -16,7 +16,7 @@ type Result struct {
 	Generation lifecycle.Generation // the view's generation that the rows come from
 	Program    *view.Program        // of the generation's definition
 	Key        []string             // of one key: its values, in the order of its subset's fields
-	Groups     *Groups              // of many keys; nil for one key
+	Groups     *Groups              // how the rows are grouped; nil for one key without group_by
 
 	first, last time.Time // starts of the first and the last window with events; zero without any
 
@@ -53,7 +53,7 @@ func (r Result) KeyOf(row *Row) []string {
 
 // Row is one window, or several merged into one: those of a step, or of the total.
 type Row struct {
-	Key        []string  // of many keys: the values of Groups.By that the row's keys have; nil for one key
+	Key        []string  // the values of Groups.By that the row's keys have; nil without Groups
 	Start, End time.Time // half-open; of a total: the range selected, zero at an end that is open
 	Exact      bool      // equal to the fold of the distinct events that arrived before the horizon; see merging.isExact
 	Horizon    time.Time // horizon of the row where a run in progress has moved it past the result's; else zero

@@ -59,6 +59,9 @@ func (p *Program) NewDelta() *Delta {
 	}
 }
 
+// Len returns the number of windows of keys that the delta has states of.
+func (d *Delta) Len() int { return d.cells.len() }
+
 // Counts returns the counts of all events so far.
 func (d *Delta) Counts() Counts { return d.counts }
 

@@ -53,7 +53,7 @@ func TestEveryKindOfValue(t *testing.T) {
 	s := start(t, orders, 2*time.Second, false)
 	s.send(ordersOf(2000))
 	p := newTab(t, s.URL)
-	p.open("#view=orders&key.shop=oslo&values=n,latency,buyers,best,huge")
+	p.open("#view=orders&key.shop=oslo&values=n,latency,buyers,best,huge,last_item")
 	p.wait("batch", `document.querySelector('#card-n .state').innerText === 'exact'`)
 	whole := s.get("/v1/views/orders/query?shop=oslo&group_by=&step=all")["data"].([]any)[0].(map[string]any)
 	values := whole["values"].(map[string]any)

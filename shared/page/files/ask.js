@@ -1,6 +1,6 @@
 // Turns what the page shows into questions: parameters of the HTTP API, a command of curl and one of anabranch.
 import { base } from './api.js';
-import { DAY, HOUR, MINUTE, SECOND, spell, windowLength } from './time.js';
+import { beginOf, DAY, HOUR, MINUTE, SECOND, spell, windowLength } from './time.js';
 
 // MOST_BARS is how many rows a chart may have where the page chooses the step.
 const MOST_BARS = 200;
@@ -45,12 +45,12 @@ export function chooseStep(view, from, to) {
 }
 
 // bounds are the ends of the range as the API takes them, "" for an open end. A range that ends now begins where a
-// window does, so that the question, and the tag of its answer, stay the same until the next window.
-export function bounds(state, view, now) {
+// step does. So it cuts none, and the question, with the tag of its answer, stays the same until the next step.
+export function bounds(state, view, now, step = 'window') {
   const length = lengthOf(state.range);
   if (length) {
-    const window = Math.min(windowLength(view.window) || MINUTE, DAY);
-    const from = Math.floor((now - length) / window) * window;
+    const [, ofStep] = stepsOf(view).find(([name]) => name === step) ?? ['', windowLength(view.window) || MINUTE];
+    const from = beginOf(now - length, step, ofStep, state.tz);
     return { from: new Date(from).toISOString().replace('.000Z', 'Z'), to: '' };
   }
   return state.range === 'custom' ? { from: state.from, to: state.to } : { from: '', to: '' };
@@ -61,12 +61,12 @@ export function isOneKey(state, view) {
   return view.key.every(({ field }) => state.keys[field]?.length === 1);
 }
 
-function common(state, view, now) {
+function common(state, view, now, step) {
   const p = new URLSearchParams();
   for (const { field } of view.key) {
     for (const value of state.keys[field] ?? []) p.append(`key.${field}`, value);
   }
-  const { from, to } = bounds(state, view, now);
+  const { from, to } = bounds(state, view, now, step);
   if (from) p.set('from', from);
   if (to) p.set('to', to);
   if (state.tz !== 'UTC') p.set('tz', state.tz);
@@ -75,7 +75,7 @@ function common(state, view, now) {
 
 // rows asks for the rows of the charts: those of one key, or of all selected keys together.
 export function rows(state, view, values, step, now) {
-  const p = common(state, view, now);
+  const p = common(state, view, now, step);
   p.set('values', values.join(','));
   p.set('parts', 'true');
   if (!isOneKey(state, view)) p.set('group_by', '');
@@ -83,22 +83,22 @@ export function rows(state, view, values, step, now) {
   return p;
 }
 
-// whole asks for one row over the whole range, with every aggregate.
-export function whole(state, view, now) {
-  const p = common(state, view, now);
+// whole asks for one row over the range of these rows, with every aggregate.
+export function whole(state, view, step, now) {
+  const p = common(state, view, now, step);
   p.set('group_by', '');
   p.set('step', 'all');
   return p;
 }
 
-// top asks for the greatest keys, over the whole range or in steps.
-export function top(state, view, order, step, now) {
-  const p = common(state, view, now);
+// top asks for the greatest keys, over the range of these rows, or in the same steps.
+export function top(state, view, order, step, inSteps, now) {
+  const p = common(state, view, now, step);
   p.set('group_by', groupsOf(state, view).join(','));
   p.set('order', `-${order}`);
   p.set('limit', String(state.top));
-  if (step) p.set('values', order);
-  if (step !== 'window') p.set('step', step || 'all');
+  if (inSteps) p.set('values', order);
+  if (!inSteps || step !== 'window') p.set('step', inSteps ? step : 'all');
   return p;
 }
 

@@ -42,7 +42,7 @@ export function short(value) {
   const trim = (v) => String(Number(v.toPrecision(6))).replace('-', '\u2212');
   if (size >= 1e15 || (size > 0 && size < 1e-4))
     return value.toExponential(1).replace('e+', 'e').replace('-', '\u2212');
-  if (size < 10000) return trim(value).replace(/\B(?=(\d{3})+$)/, ',');
+  if (size < 10000) return trim(value).replace(/^(\D?\d)(\d{3})(?!\d)/, '$1,$2');
   const [unit, suffix] = SUFFIXES.find(([n]) => size >= n);
   return trim(value / unit) + suffix;
 }

@@ -127,9 +127,30 @@ export function timeTicks(from, to, zone, most) {
   return step ? clockTicks(from, to, zone, step) : monthTicks(from, to, zone, most);
 }
 
+// instantOf is the first instant at which the clocks of a zone show a time. Where they leap over it, it is the instant of
+// the leap. A day before and after, the zone has its offsets before and after a change.
 function instantOf(shown, zone) {
-  const guess = shown - (clock(shown, zone) - shown);
-  return shown - (clock(guess, zone) - guess);
+  const [before, after] = [shown - DAY, shown + DAY].map((near) => shown - (clock(near, zone) - near));
+  return Number(clock(before, zone)) !== shown && Number(clock(after, zone)) === shown ? after : before;
+}
+
+// beginOf is where the step begins that an instant is in: a step of the calendar of a zone, or a window, which goes by
+// UTC. Windows of a week begin on Monday.
+export function beginOf(instant, name, length, zone) {
+  if (name === 'window') {
+    const monday = length % (7 * DAY) === 0 ? 4 * DAY : 0;
+    return Math.floor((instant - monday) / length) * length + monday;
+  }
+  const d = clock(instant, zone),
+    month = d.getUTCMonth(),
+    year = d.getUTCFullYear();
+  const begins = {
+    '1w': Math.floor((d - 4 * DAY) / (7 * DAY)) * 7 * DAY + 4 * DAY,
+    '1mo': Date.UTC(year, month, 1),
+    '1q': Date.UTC(year, month - (month % 3), 1),
+    '1y': Date.UTC(year, 0, 1),
+  };
+  return instantOf(begins[name] ?? Math.floor(d / length) * length, zone);
 }
 
 function clockTicks(from, to, zone, step) {

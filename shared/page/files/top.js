@@ -30,8 +30,8 @@ export class TopKeys {
     if (this.element.hidden) return;
     const chosen = of.chosen();
     const order = orders.includes(state.order) ? state.order : orderOf(chosen[0]) || orders[0];
-    const { body } = await ofView(ask.top(state, view, order, '', at));
-    const { body: small } = await ofView(ask.top(state, view, order, of.step ?? 'window', at));
+    const { body } = await ofView(ask.top(state, view, order, of.step, false, at));
+    const { body: small } = await ofView(ask.top(state, view, order, of.step, true, at));
     if (signal.aborted) return;
     replace(this.choices, this.chooseFields(state, view, fields), this.chooseSize(state));
     showTop(this.table, {

@@ -23,7 +23,7 @@ export function asked(aggregate) {
 // orderOf is what the parameter order says for an aggregate; "" if no key can be greater than another by it.
 export function orderOf(aggregate) {
   const name = functionOf(aggregate);
-  if (name === 'top') return '';
+  if (['top', 'first', 'last'].includes(name)) return '';
   return name === 'quantiles' ? `${aggregate.name}.p95` : aggregate.name;
 }
 

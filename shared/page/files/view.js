@@ -163,19 +163,21 @@ export class ViewPage {
       return;
     }
     await this.draw(body, aggregates, at, ofView);
-    if (changed && !first && this.state.step === 'auto' && body.data.length > 250) this.step = null; // it has grown
     await this.top.show(this, this.total, ofView, at, signal);
+    // Rows of any time may come where there was none, and more than a chart can show where there were few.
+    if (this.stepIsGuess || body.data.length > 250) this.step = null;
     if (body.definition !== view.definition || body.generation !== view.generation) await this.hooks.reload();
   }
 
   // chooseStep finds how much time the rows cover, and takes the step that suits a chart.
   async chooseStep(ofView, at) {
     const length = ask.lengthOf(this.state.range);
+    this.stepIsGuess = false;
     if (length) {
       this.step = ask.chooseStep(this.view, at - length, at);
       return;
     }
-    const { body } = await ofView(ask.whole(this.state, this.view, at));
+    const { body } = await ofView(ask.whole(this.state, this.view, 'window', at));
     const row = body.data[0];
     this.step = row ? ask.chooseStep(this.view, Date.parse(row.start), Date.parse(row.end)) : 'window';
     // Nothing is there yet. The next answer may have rows of any time, so the step is chosen anew.
@@ -185,8 +187,7 @@ export class ViewPage {
   async draw(answer, aggregates, at, ofView) {
     const { state, view } = this;
     const rows = answer.data.map((r) => ({ ...r, t0: Date.parse(r.start), t1: Date.parse(r.end) }));
-    if (this.stepIsGuess && rows.length) this.step = null;
-    const { body: whole } = await ofView(ask.whole(state, view, at));
+    const { body: whole } = await ofView(ask.whole(state, view, this.step, at));
     this.total = whole.data[0] ?? null;
     [this.answer, this.from, this.to] = [answer, ...this.ends(rows, at)];
     replace(this.notice);
@@ -223,7 +224,7 @@ export class ViewPage {
   ends(rows, at) {
     const length = ask.lengthOf(this.state.range);
     const last = rows.at(-1)?.t1 ?? at; // the last window may end after now
-    if (length) return [Date.parse(ask.bounds(this.state, this.view, at).from), Math.max(at, last)];
+    if (length) return [Date.parse(ask.bounds(this.state, this.view, at, this.step).from), Math.max(at, last)];
     return rows.length ? [rows[0].t0, last] : [at, at + 1];
   }
 

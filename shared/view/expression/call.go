@@ -102,7 +102,28 @@ func (r callReader) function() (aggregate.Function, []Fault) {
 		return function, faultf(callOffset(r.ast, root), "unknown aggregate %q; %s",
 			spelling.Shorten(name), suggestAggregate(name, names))
 	}
-	return function, nil
+	return function, r.refuseNested(function)
+}
+
+// refuseNested finds an aggregate inside an aggregate, such as count(distinct(data.user)).
+func (r callReader) refuseNested(outer aggregate.Function) []Fault {
+	for _, arg := range r.ast.Expr().AsCall().Args() {
+		if arg.Kind() != celast.CallKind || arg.AsCall().IsMemberFunction() {
+			continue
+		}
+		inner, ok := aggregate.Lookup(arg.AsCall().FunctionName())
+		if !ok {
+			continue
+		}
+		text := fmt.Sprintf("%s is an aggregate and cannot stand inside %s; ", inner.Name(), outer.Name())
+		if args := arg.AsCall().Args(); inner.Name() == "distinct" && len(args) > 0 {
+			text += distinctText(unparse(r.ast, args[0], "data.path"))
+		} else {
+			text += "write each below aggregates, with a name of its own"
+		}
+		return faultf(callOffset(r.ast, arg), "%s", text)
+	}
+	return nil
 }
 
 // parameter reads the integer of the call, and takes it out of the places.

@@ -64,13 +64,55 @@ var otherPairs = map[string]string{
 	"${": `"${" is not part of CEL; write a path alone, such as data.path`,
 }
 
+// calledBefore is the beginning of a call: its function, and what stands before a place in it.
+var calledBefore = regexp.MustCompile(`^\s*(\w+)\s*\(([^,]*)`)
+
+// choiceAt says how to write a default, after what stands before it in an expression. Arithmetic has none, so a
+// condition leaves the events without a value out.
+func choiceAt(before []rune) string {
+	found := calledBefore.FindStringSubmatch(string(before))
+	if found == nil {
+		return choiceText
+	}
+	f, ok := aggregate.Lookup(found[1])
+	switch {
+	case !ok:
+		return choiceText
+	case len(found[0]) < len(string(before)) || len(f.Arguments()) == 0:
+		return "write a condition for example as has(data.a) && data.a"
+	case f.Arguments()[0] == aggregate.Numbers:
+		return fmt.Sprintf("an argument of %s has no default; leave out the events without it by a condition, as in "+
+			"%[1]s(data.bytes, has(data.bytes))", f.Name())
+	}
+	return choiceText
+}
+
+// wordBefore is a word before the argument of a call, as in count(distinct data.user).
+var wordBefore = regexp.MustCompile(`(?i)^\s*\w+\s*\(\s*((?:distinct|unique)\s+([\w.]+))`)
+
+// distinctFault names the word distinct before an argument; its text is empty when there is none.
+func distinctFault(source string) Fault {
+	found := wordBefore.FindStringSubmatchIndex(source)
+	if found == nil {
+		return Fault{}
+	}
+	return Fault{len([]rune(source[:found[2]])), distinctText(source[found[4]:found[5]])}
+}
+
+// distinctText says how the different values of an argument are counted.
+func distinctText(argument string) string {
+	return fmt.Sprintf("write distinct(%s) to count different values; a condition is the last argument, as in "+
+		"distinct(%[1]s, data.status < 400)", spelling.Shorten(argument))
+}
+
 var decimalComma = regexp.MustCompile(`\d,\d`)
 
 // foreignFault names what other languages write around a syntax error; its text is empty when there is none.
 func foreignFault(source []rune, at int) Fault {
 	for from := max(0, at-1); from <= at && from+2 <= len(source); from++ {
-		if text := otherPairs[string(source[from:from+2])]; text != "" {
-			return Fault{from, text}
+		pair := string(source[from : from+2])
+		if text := otherPairs[pair]; text != "" {
+			return Fault{from, strings.ReplaceAll(text, choiceText, choiceAt(source[:from]))}
 		}
 	}
 	if at > 0 && at+2 <= len(source) && decimalComma.MatchString(string(source[at-1:at+2])) {

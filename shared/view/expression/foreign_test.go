@@ -114,6 +114,12 @@ func TestOperatorsOfOtherLanguages(t *testing.T) {
 		{`sum(data.a) where data.b > 1`, 12, `"where" is not an operator; write a condition in the field where of the view`},
 		{`sum(data.a) as total`, 12,
 			`"as" is not an operator; write a name before the colon, as in total: sum(data.price)`},
+		{`sum(data.a ?? 0)`, 11, `"??" is not an operator; an argument of sum has no default; leave out the events without ` +
+			`it by a condition, as in sum(data.bytes, has(data.bytes))`},
+		{`count(data.a ?? false)`, 13, `"??" is not an operator; write a condition for example as has(data.a) && data.a`},
+		{`sum(data.a, data.b ?? true)`, 19,
+			`"??" is not an operator; write a condition for example as has(data.a) && data.a`},
+		{`distinct(data.a ?? "x")`, 16, `"??" is not an operator; ` + choice},
 	})
 }
 

@@ -49,6 +49,9 @@ func syntaxFault(source string, issue *common.Error) Fault {
 	if from, text := misreadField(source, at); text != "" {
 		return Fault{from, text}
 	}
+	if fault := distinctFault(source); fault.Text != "" {
+		return fault
+	}
 	if fault := foreignFault([]rune(source), at); fault.Text != "" {
 		return fault
 	}

@@ -70,6 +70,8 @@ func TestBareWords(t *testing.T) {
 		{`ext.user_id == 1`, 0,
 			`"user_id" cannot be an extension attribute, whose names have only a-z and 0-9; did you mean data.user_id?`},
 	})
+	const different = `write distinct(data.x) to count different values; a condition is the last argument, as in ` +
+		`distinct(data.x, data.status < 400)`
 	runSlips(t, callFaults, []slip{
 		{`sum(price)`, 4, `unknown attribute "price"; did you mean data.price? An extension attribute is written ext.price`},
 		{`sum(bytes)`, 4, `bytes is the name of a type; did you mean data.bytes?`},
@@ -102,6 +104,11 @@ func TestBareWords(t *testing.T) {
 		{`first(dta.x)`, 6, `unknown attribute "dta"; did you mean "data"?`},
 		{`avg(data.x)`, 0, `unknown aggregate "avg"; did you mean "mean"?`},
 		{`count(*)`, 6, `* is no value; count needs none, so write count()`},
+		{`count(distinct data.x)`, 6, different},
+		{`sum(DISTINCT data.x)`, 4, different},
+		{`count(distinct(data.x))`, 6, `distinct is an aggregate and cannot stand inside count; ` + different},
+		{`sum(data.x, max(data.y))`, 12,
+			`max is an aggregate and cannot stand inside sum; write each below aggregates, with a name of its own`},
 	})
 }
 

@@ -162,10 +162,15 @@ func printLanding(w io.Writer, l explain.Landing) error {
 	if reason := l.SkipAt("time"); reason != "" {
 		row("time", "", "skipped: "+reason, "")
 	}
-	for _, sentence := range l.Lacks {
-		row("note", "", sentence, "")
+	if err := t.Print(w); err != nil {
+		return err
 	}
-	return t.Print(w)
+	for _, sentence := range l.Lacks {
+		if _, err := fmt.Fprintf(w, "  note: %s\n", table.Printable(sentence)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func whereOf(l explain.Landing) string {

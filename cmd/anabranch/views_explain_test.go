@@ -39,6 +39,10 @@ func TestExplainSkippedCondition(t *testing.T) {
 	s.do(t, exitOK, "views", "explain", orders, "--event",
 		`{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"items":[{"price":2,"pieces":3},{"price":2}]}}`)
 	says(t, &s.out, "amount  skipped: missing  ", "sum(data.items.map(i, i.price * i.pieces))")
+	s = newSession()
+	s.do(t, exitOK, "views", "explain", orders, "--event",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"items":null}}`)
+	says(t, &s.out, "amount  skipped: missing  ", "\n  note: data.items is null, not an array\n")
 	definition := file(t, "week.yaml", []byte("views: [{name: week, key: {}, window: 1w, aggregates: {n: count()}}]"))
 	s = newSession()
 	s.do(t, exitOK, "views", "explain", definition, "--event",

@@ -80,7 +80,7 @@ func (s *scanner) attribute(i int, kind Kind, raw []byte, t traits) {
 		s.rejectAttribute(i, fmt.Sprintf("the time must be a string; this is the number %.40s, which %s", raw,
 			TimeFault(raw)))
 	case kind != String:
-		s.rejectAttribute(i, "the attribute must be a string; this is "+kind.article())
+		s.rejectAttribute(i, "the attribute must be a string; this is "+kind.Article())
 	default:
 		s.textAttribute(i, a, raw[1:len(raw)-1], t)
 	}
@@ -191,7 +191,7 @@ func (s *scanner) extension(i int, kind Kind, raw []byte, t traits) {
 		}
 		s.validateText(i, text, t)
 	case Object, Array:
-		s.rejectAttribute(i, "an extension must be a string, a boolean or an integer; this is "+kind.article()+
+		s.rejectAttribute(i, "an extension must be a string, a boolean or an integer; this is "+kind.Article()+
 			" (put the event's payload into data)")
 	case Number:
 		if _, err := strconv.ParseInt(string(raw), 10, 32); err != nil {
@@ -241,8 +241,8 @@ func (s *scanner) rejectAttribute(i int, detail string) {
 	s.reject(i, InvalidAttribute, s.pointer(), detail)
 }
 
-// article names a value of kind k, with its article, for a rejection.
-func (k Kind) article() string {
+// Article names a value of kind k with its article, for a message: "an array". A missing value has no name.
+func (k Kind) Article() string {
 	switch k {
 	case Null:
 		return "null"

@@ -161,7 +161,7 @@ func (s *scanner) validateToken(i, end int, kind Kind, t traits) {
 	case len(s.nest) == 1 && s.nest[0] == '}':
 		s.attribute(i, kind, s.text[i:end], t)
 	case len(s.nest) == 0 && kind != Object:
-		s.reject(i, MalformedJSON, "", "an event must be a JSON object; this is "+kind.article())
+		s.reject(i, MalformedJSON, "", "an event must be a JSON object; this is "+kind.Article())
 	}
 }
 

@@ -25,6 +25,19 @@ func (d Definition) Reads() (fields []event.Path, types []string) {
 	return fields, expression.ReadsOf(d.Where).Types
 }
 
+// KindNeeded returns the kind of value that an aggregate's arithmetic needs in a field: a Number, or an Array whose
+// elements it sums. Missing: no arithmetic reads the field.
+func (d Definition) KindNeeded(field event.Path) event.Kind {
+	for _, a := range d.Aggregates {
+		for _, needed := range expression.NeedsOf(a.Expr) {
+			if slices.Equal(needed.Path, field) {
+				return needed.Kind
+			}
+		}
+	}
+	return event.Missing
+}
+
 // ReaderOf returns the first part of a definition that reads a field, and its text. ok is false if none does.
 func (d Definition) ReaderOf(field event.Path) (place Place, text string, ok bool) {
 	for _, part := range d.expressions() {

@@ -22,7 +22,7 @@ type Landing struct {
 	Outcome    Outcome
 	Row        fold.Row    // what the event alone gives; only if it counts
 	Skips      []view.Skip // what the view cannot use of the event, and why
-	Lacks      []string    // a sentence for each field that the view reads and the event lacks
+	Lacks      []string    // a sentence for each field that the view reads and that has no usable value
 	Timeless   bool        // the event has no time: its window is that of its arrival
 	Source, ID string      // of the event
 }
@@ -94,7 +94,8 @@ func landingOf(v fold.View) Landing {
 	return l
 }
 
-// lacks returns a sentence for each field that a view reads and that the event lacks.
+// lacks returns a sentence for each field that a view reads and that the event lacks, or has with a value that the view
+// cannot use.
 func lacks(d view.Definition, lines []byte) (sentences []string, err error) {
 	watch := fields.New([]view.Definition{d})
 	batch, err := watch.Fields().NewBatch(lines)
@@ -104,14 +105,25 @@ func lacks(d view.Definition, lines []byte) (sentences []string, err error) {
 	watch.Count(batch)
 	for _, w := range watch.Finish(true, 1) {
 		if w.Path != nil {
-			sentence := "the event has no " + fields.Written(w.Path)
-			if w.Meant != "" {
-				sentence += "; it has " + w.Meant
-			}
-			sentences = append(sentences, sentence)
+			sentences = append(sentences, sentenceOf(w))
 		}
 	}
 	return sentences, nil
+}
+
+func sentenceOf(w fields.Warning) string {
+	switch {
+	case w.Found != "" && w.Needs == "":
+		return fmt.Sprintf("%s is %s", fields.Written(w.Path), w.Found)
+	case w.Found != "" && w.Meant != "":
+		return fmt.Sprintf("%s is %s, not %s; the sum over its elements is written for example %s", fields.Written(w.Path),
+			w.Found, w.Needs, w.Meant)
+	case w.Found != "":
+		return fmt.Sprintf("%s is %s, not %s", fields.Written(w.Path), w.Found, w.Needs)
+	case w.Meant != "":
+		return fmt.Sprintf("the event has no %s; it has %s", fields.Written(w.Path), w.Meant)
+	}
+	return "the event has no " + fields.Written(w.Path)
 }
 
 // SkipAt returns the reason for which the view cannot use the event at a place, as view.Definition.PlaceName writes it.

@@ -8,6 +8,7 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/engine"
 )
 
 // Reads is what an expression reads of an event.
@@ -39,6 +40,45 @@ func ReadsData(source string) bool {
 	var r Reads
 	r.add(parsed.NativeRep().Expr())
 	return slices.ContainsFunc(r.Fields, func(path event.Path) bool { return path[0] == dataAttribute })
+}
+
+// Needed is a field of data or an extension attribute that arithmetic reads, and the kind of value that it needs: a
+// Number, or an Array whose elements it sums.
+type Needed struct {
+	Path event.Path
+	Kind event.Kind
+}
+
+// NeedsOf finds what the arithmetic of an aggregate's call needs. A call with faults needs nothing.
+func NeedsOf(source string) []Needed {
+	call, faults := ParseCall(source, engine.Newest(), File)
+	if len(faults) > 0 {
+		return nil
+	}
+	var all []Needed
+	for _, argument := range call.arguments {
+		all = argument.term.needs(event.Number, all)
+	}
+	return all
+}
+
+// needs adds what a term needs, which is of a kind itself, to all. A nil term is no arithmetic.
+func (t *term) needs(kind event.Kind, all []Needed) []Needed {
+	switch {
+	case t == nil:
+		return all
+	case t.operator == summation:
+		return t.right.needs(event.Number, t.left.needs(event.Array, all))
+	case t.operator != "":
+		return t.right.needs(event.Number, t.left.needs(event.Number, all))
+	case t.path == nil || t.element > 0: // a constant, or a part of an element
+		return all
+	}
+	path := t.path
+	if path[0] == extensions {
+		path = path[1:]
+	}
+	return append(all, Needed{path, kind})
 }
 
 // add adds what a part of the expression reads. A macro variable called data or ext counts as the attribute.

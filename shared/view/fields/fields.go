@@ -1,9 +1,11 @@
-// Package fields looks for the fields that views read in events. A field that no event has is most likely misspelt.
+// Package fields looks for the fields that views read in events. A field that no event has is most likely misspelt. A
+// field without a usable value in any event, such as an array that is summed like a number, is most likely another one.
 //
 // Place in the flow: anabranch dev looks in the first events of its archive, anabranch views lint in a file of events.
 package fields
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -29,12 +31,14 @@ type Watch struct {
 	types  map[string]bool // of events, up to mostTypes
 }
 
-// Warning says that no event had a field that a view reads, or a type that it names.
+// Warning says that no event had a field that a view reads, with a value that it can use, or a type that it names.
 type Warning struct {
 	View  view.Name
 	Path  event.Path // the field; nil: it is of a type
 	Type  string     // the type, if Path is nil
 	Meant string     // the field that may be meant: data.path; empty: none is like it
+	Found string     // what the field holds instead of a usable value: "an array"; empty: no event has the field
+	Needs string     // what the field needs to hold, if Found is given: "a number"; empty: any value but null
 	Text  string     // what no event had, and what may be meant
 }
 
@@ -45,7 +49,8 @@ type watched struct {
 	paths  []event.Path
 	column int // of the first path; each path has two, its own and that of the object that it is in
 	events int
-	seen   []bool
+	needs  []event.Kind      // per path, the kind of value that it needs to hold; Missing: any value but null
+	found  []kinds           // per path, the kinds of value that it holds in any event
 	beside []map[string]bool // per path, the fields that the object around it has
 	warned bool              // that no event has one of types
 }
@@ -56,14 +61,14 @@ func New(definitions []view.Definition) *Watch {
 	columns := []event.Path{{"type"}}
 	for _, d := range definitions {
 		paths, types := d.Reads()
-		v := &watched{name: d.Name, types: types, paths: paths, column: len(columns), seen: make([]bool, len(paths))}
+		v := &watched{name: d.Name, types: types, paths: paths, column: len(columns), found: make([]kinds, len(paths))}
 		for _, path := range paths {
 			around := path[:len(path)-1]
 			if len(around) == 0 {
 				around = event.Path{"data"} // an extension attribute: a field of data may be meant
 			}
 			columns = append(columns, path, around)
-			v.beside = append(v.beside, map[string]bool{})
+			v.needs, v.beside = append(v.needs, d.KindNeeded(path)), append(v.beside, map[string]bool{})
 		}
 		if len(paths) > 0 || types != nil {
 			w.views = append(w.views, v)
@@ -100,9 +105,9 @@ func (v *watched) count(b *event.Batch, row int) {
 	for i := range v.paths {
 		own, around := b.Columns[v.column+2*i][row], b.Columns[v.column+2*i+1][row]
 		if own.Kind != event.Missing {
-			v.seen[i] = true
+			v.found[i] |= 1 << own.Kind
 		}
-		if v.seen[i] || around.Kind != event.Object || len(v.beside[i]) > 100 {
+		if v.found[i] != 0 || around.Kind != event.Object || len(v.beside[i]) > 100 {
 			continue
 		}
 		var members map[string]json.RawMessage
@@ -114,9 +119,9 @@ func (v *watched) count(b *event.Batch, row int) {
 	}
 }
 
-// Finish takes out the views that have seen enough, and returns a warning for each field that a view reads and that no
-// event had, and for each type that is likely misspelt. A view has seen enough after Most events. If there are no more
-// events now (ended), fewest are enough.
+// Finish takes out the views that have seen enough. It returns a warning for each field that a view reads and that no
+// event had with a usable value, and for each type that is likely misspelt. A view has seen enough after Most events.
+// If there are no more events now (ended), fewest are enough.
 func (w *Watch) Finish(ended bool, fewest int) (warnings []Warning) {
 	w.views = slices.DeleteFunc(w.views, func(v *watched) bool {
 		if v.events == 0 && (w.events >= Most || ended && w.events >= fewest) {
@@ -126,8 +131,11 @@ func (w *Watch) Finish(ended bool, fewest int) (warnings []Warning) {
 			return false
 		}
 		for i, path := range v.paths {
-			if !v.seen[i] {
+			switch {
+			case v.found[i] == 0:
 				warnings = append(warnings, v.warning(path, slices.Sorted(maps.Keys(v.beside[i]))))
+			case v.found[i]&usable(v.needs[i]) == 0:
+				warnings = append(warnings, v.warnOfKinds(path, v.needs[i], v.found[i]))
 			}
 		}
 		return true
@@ -181,6 +189,43 @@ func (v *watched) warning(path event.Path, beside []string) Warning {
 		}
 		w.Meant = strings.Join(around, ".") + "." + near
 		w.Text += "; they have " + w.Meant
+	}
+	return w
+}
+
+// kinds is a set of kinds of value, one bit each.
+type kinds uint16
+
+// usable returns the kinds of value that fit where one kind is needed, or where any value but null is (Missing).
+func usable(needed event.Kind) kinds {
+	if needed == event.Missing {
+		return ^kinds(1 << event.Null)
+	}
+	return 1 << needed
+}
+
+// article names the kinds of a set: "a string or null".
+func (k kinds) article() string {
+	var all []string
+	for kind := event.Array; kind > event.Missing; kind-- {
+		if name := kind.Article(); k&(1<<kind) != 0 && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return strings.Join(all, " or ")
+}
+
+// warnOfKinds warns of a field that no event had with a usable value.
+func (v *watched) warnOfKinds(path event.Path, needed event.Kind, found kinds) Warning {
+	w := Warning{View: v.name, Path: path, Found: found.article()}
+	if needed != event.Missing {
+		w.Needs = needed.Article()
+	}
+	w.Text = fmt.Sprintf("none of the first %d events had %s in %s, but %s", v.events, cmp.Or(w.Needs, "a value"),
+		Written(path), w.Found)
+	if needed == event.Number && found&(1<<event.Array) != 0 {
+		w.Meant = Written(path) + ".map(i, i.price)"
+		w.Text += "; the sum over its elements is written for example " + w.Meant
 	}
 	return w
 }

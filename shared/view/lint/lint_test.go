@@ -109,3 +109,34 @@ func TestErrors(t *testing.T) {
 		t.Errorf("%+v\n%s", r, diff)
 	}
 }
+
+// TestValuesOfOtherKinds checks that a field is named when no event has a value in it that the view can use.
+func TestValuesOfOtherKinds(t *testing.T) {
+	const views = `views:
+  - name: orders
+    key: {shop: data.shop}
+    window: 1h
+    aggregates:
+      items: sum(data.items, data.paid)
+      pieces: sum(data.pieces.map(i, i.n))
+      total: sum(data.price * 2)
+      tip: sum(data.tip)
+      weight: max(ext.weight)
+`
+	const orders = `{"specversion":"1.0","id":"1","source":"s","type":"t","weight":"3","data":{"shop":null,"items":[1],` +
+		`"paid":true,"pieces":2,"price":"7","tip":1}}
+{"specversion":"1.0","id":"2","source":"s","type":"t","data":{"shop":null,"items":[],"paid":false,"pieces":null,` +
+		`"price":null,"tip":"none"}}
+`
+	want := []string{
+		"v.yaml:3:17: none of the first 2 events had a value in data.shop, but null",
+		"v.yaml:6:18: none of the first 2 events had a number in data.items, but an array; the sum over its elements is " +
+			"written for example data.items.map(i, i.price)",
+		"v.yaml:7:19: none of the first 2 events had an array in data.pieces, but a number or null",
+		"v.yaml:8:18: none of the first 2 events had a number in data.price, but a string or null",
+		"v.yaml:10:19: none of the first 2 events had a number in ext.weight, but a string",
+	}
+	if diff := cmp.Diff(want, texts(check(t, views, orders).Warnings)); diff != "" {
+		t.Error(diff)
+	}
+}

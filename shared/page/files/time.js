@@ -127,8 +127,8 @@ export function timeTicks(from, to, zone, most) {
   return step ? clockTicks(from, to, zone, step) : monthTicks(from, to, zone, most);
 }
 
-// instantOf is the first instant at which the clocks of a zone show a time. Where they leap over it, it is the instant of
-// the leap. A day before and after, the zone has its offsets before and after a change.
+// instantOf is the first instant at which the clocks of a zone show a time. Where they leap over it, it is the instant
+// of the leap. A day before and after, the zone has its offsets before and after a change.
 function instantOf(shown, zone) {
   const [before, after] = [shown - DAY, shown + DAY].map((near) => shown - (clock(near, zone) - near));
   return Number(clock(before, zone)) !== shown && Number(clock(after, zone)) === shown ? after : before;

@@ -52,10 +52,8 @@ func TestStory(t *testing.T) {
 		}
 	}
 	for _, function := range []string{
-		stack.Ingest, stack.Speed, stack.Batch, stack.Query, stack.Republish,
-		stack.Replay, stack.Audit, stack.Admin, stack.Authorizer, stack.MCP,
 		stack.Ingest, stack.Speed, stack.Batch, stack.Query, stack.Prometheus, stack.Republish,
-		stack.Replay, stack.Audit, stack.Admin, stack.Authorizer,
+		stack.Replay, stack.Audit, stack.Admin, stack.Authorizer, stack.MCP,
 	} {
 		if function == stack.MCP && emulator.LocalStackIsChosen() {
 			continue // its part is not told there

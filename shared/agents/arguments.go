@@ -98,12 +98,12 @@ func (t tool) parse(raw json.RawMessage) (arguments, error) {
 			return arguments{}, err
 		}
 	}
-	for _, name := range slices.Sorted(keysOf(given)) {
+	if unknown := slices.Sorted(keysOf(given)); len(unknown) > 0 {
 		meant := ""
-		if near := spelling.Nearest(name, names); near != "" {
+		if near := spelling.Nearest(unknown[0], names); near != "" {
 			meant = fmt.Sprintf("did you mean %q? ", near)
 		}
-		return arguments{}, badParameter("unknown parameter %.80q; %stool %s takes %s", name, meant, t.name, t.takes())
+		return arguments{}, badParameter("unknown parameter %.80q; %stool %s takes %s", unknown[0], meant, t.name, t.takes())
 	}
 	args.hash = args.sum()
 	return args, nil

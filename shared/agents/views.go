@@ -27,8 +27,6 @@ type description struct {
 	Error        string          `json:"error,omitempty"`
 }
 
-func (d description) isKappa() bool { return d.Architecture == "kappa" }
-
 // namesOf returns a member of each of some objects: the names of key fields or of aggregates.
 func namesOf(objects []Object, member string) []string {
 	names := []string{}

@@ -2,11 +2,9 @@ package present
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/serving"
@@ -59,24 +57,16 @@ const (
 //
 // Errors: *serving.ParameterError; not retryable.
 func ParseKeys(name view.Name, query map[string][]string) (serving.KeySelection, error) {
-	s := serving.KeySelection{View: name, Filter: serving.KeyFilter{Fields: map[string][]string{}, Limit: DefaultKeys}}
-	for _, parameter := range slices.Sorted(maps.Keys(query)) {
-		values := query[parameter]
-		for _, value := range values {
-			if !utf8.ValidString(value) {
-				return s, badParameter(parameter, "%s=%.60q is not UTF-8; in a URL, write é as %%C3%%A9", parameter, value)
+	s := serving.KeySelection{View: name, Filter: serving.KeyFilter{Limit: DefaultKeys}}
+	var err error
+	if s.Filter.Fields, err = keyFields(query, keysParameters()); err != nil {
+		return s, err
+	}
+	for _, parameter := range keysParameters() {
+		if values, ok := query[parameter]; ok {
+			if err := setKeys(&s, parameter, values[0]); err != nil {
+				return s, err
 			}
-		}
-		field, prefixed := strings.CutPrefix(parameter, keyPrefix)
-		if prefixed || !slices.Contains(keysParameters(), parameter) {
-			s.Filter.Fields[field] = append(s.Filter.Fields[field], values...)
-			continue
-		}
-		if n := len(values); n > 1 {
-			return s, badParameter(parameter, "%s appears %d times; write it once", parameter, n)
-		}
-		if err := setKeys(&s, parameter, values[0]); err != nil {
-			return s, err
 		}
 	}
 	return s, nil

@@ -75,25 +75,10 @@ func ParseParameters(raw string) (url.Values, error) {
 //
 // Errors: *serving.ParameterError; not retryable.
 func Parse(name view.Name, query map[string][]string, accept string, now time.Time) (Query, error) {
-	q := Query{Selection: serving.Selection{View: name, Key: map[string][]string{}}, Format: accepted(accept),
-		asked: askedIn(query)}
-	for _, parameter := range slices.Sorted(maps.Keys(query)) {
-		for _, value := range query[parameter] {
-			if !utf8.ValidString(value) {
-				return q, badParameter(parameter, "%s=%.60q is not UTF-8; in a URL, write é as %%C3%%A9", parameter, value)
-			}
-		}
-		field, prefixed := strings.CutPrefix(parameter, keyPrefix)
-		if !prefixed && slices.Contains(parameters(), parameter) {
-			if n := len(query[parameter]); n > 1 {
-				return q, badParameter(parameter, "%s appears %d times; write it once", parameter, n)
-			}
-			continue
-		}
-		if _, twice := q.Selection.Key[field]; twice {
-			return q, badParameter(field, "%s and key.%[1]s are the same key field; write one of them", field)
-		}
-		q.Selection.Key[field] = distinct(query[parameter])
+	q := Query{Selection: serving.Selection{View: name}, Format: accepted(accept), asked: askedIn(query)}
+	var err error
+	if q.Selection.Key, err = keyFields(query, parameters()); err != nil {
+		return q, err
 	}
 	if err := q.parseTimes(query, now); err != nil {
 		return q, err
@@ -101,8 +86,33 @@ func Parse(name view.Name, query map[string][]string, accept string, now time.Ti
 	if err := q.parseGroups(query); err != nil {
 		return q, err
 	}
-	err := q.parseRest(query)
+	err = q.parseRest(query)
 	return q, err
+}
+
+// keyFields returns the values of the key fields that a query string names. A key field is key.NAME, and also NAME
+// where the request has no parameter of that name (own). The request's own parameters may appear once.
+func keyFields(query map[string][]string, own []string) (map[string][]string, error) {
+	fields := map[string][]string{}
+	for _, parameter := range slices.Sorted(maps.Keys(query)) {
+		for _, value := range query[parameter] {
+			if !utf8.ValidString(value) {
+				return nil, badParameter(parameter, "%s=%.60q is not UTF-8; in a URL, write é as %%C3%%A9", parameter, value)
+			}
+		}
+		field, prefixed := strings.CutPrefix(parameter, keyPrefix)
+		if !prefixed && slices.Contains(own, parameter) {
+			if n := len(query[parameter]); n > 1 {
+				return nil, badParameter(parameter, "%s appears %d times; write it once", parameter, n)
+			}
+			continue
+		}
+		if _, twice := fields[field]; twice {
+			return nil, badParameter(field, "%s and key.%[1]s are the same key field; write one of them", field)
+		}
+		fields[field] = distinct(query[parameter])
+	}
+	return fields, nil
 }
 
 // askedIn returns all parameters but the format, in one order.

@@ -37,7 +37,7 @@ func TestListKeys(t *testing.T) {
 			"limit=1":                   "=c 1",
 			"prefix=a":                  "a 1,a 2",
 			"flag=a&level=2":            "a 2",
-			"key.flag=a&flag=b&level=1": "a 1,b 1",
+			"flag=a&flag=b&key.level=1": "a 1,b 1",
 			"key.level=2":               "=c 2,a 2,b 2",
 			"flag=b&prefix=2":           "b 2",
 			"flag=nobody":               "",

@@ -137,9 +137,10 @@ func rules() map[string]rule {
 		"shared/serving": stepping(),
 		"shared/watch":   {slices.Concat(inner, []string{"shared/setting"}), []string{ulid}},
 
-		"shared/present": {append(slices.Clone(inner), "shared/accept", "shared/serving"), nil},
-		"shared/compare": {append(slices.Clone(inner), "shared/serving", "shared/present"), nil},
-		"shared/promql":  {append(slices.Clone(inner), "shared/serving", "shared/setting"), []string{prom}},
+		"shared/spreadsheet": {},
+		"shared/present":     {append(slices.Clone(inner), "shared/accept", "shared/serving", "shared/spreadsheet"), nil},
+		"shared/compare":     {append(slices.Clone(inner), "shared/serving", "shared/present"), nil},
+		"shared/promql":      {append(slices.Clone(inner), "shared/serving", "shared/setting"), []string{prom}},
 
 		// for tests only
 		"shared/serving/servingtest": {append(slices.Clone(inner), "shared/programs", "shared/runner", "shared/serving",
@@ -252,7 +253,7 @@ func rules() map[string]rule {
 				"cmd/anabranch/doctor", "cmd/anabranch/explain", "cmd/anabranch/fold", "cmd/anabranch/plan", examples, lint,
 				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/agents", "shared/api",
 				"shared/calendar", "shared/event",
-				"shared/setting", "shared/view", viewfile, spelling},
+				"shared/setting", "shared/spreadsheet", "shared/view", viewfile, spelling},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid, mcpSDK},
 		},
 		// events that a user wrote, and views files, without a server
@@ -428,7 +429,7 @@ func checkRings(p listed) (problems []string) {
 		allowed = slices.Concat(core, contracts, steps, handed)
 	case slices.Contains(answers, p.name()):
 		allowed = slices.Concat(core, contracts, steps, handed, answers,
-			[]string{"shared/serving", "shared/accept"})
+			[]string{"shared/serving", "shared/accept", "shared/spreadsheet"})
 	default:
 		return nil
 	}

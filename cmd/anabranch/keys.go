@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strings"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
+	"github.com/anabranch/anabranch/shared/spreadsheet"
 )
 
 // KeysCmd lists the keys of a view.
@@ -165,7 +165,7 @@ func printKeysCSV(w io.Writer, keys []client.Object) error {
 			if err := json.Unmarshal(m.Value, &text); err != nil {
 				return fmt.Errorf("value of key field %s: %w", m.Name, err)
 			}
-			names, cells = append(names, "key."+m.Name), append(cells, withoutFormula(text))
+			names, cells = append(names, "key."+m.Name), append(cells, spreadsheet.AsText(text))
 		}
 		if i == 0 {
 			if err := out.Write(names); err != nil {
@@ -178,13 +178,4 @@ func printKeysCSV(w io.Writer, keys []client.Object) error {
 	}
 	out.Flush()
 	return out.Error()
-}
-
-// withoutFormula puts an apostrophe in front of a text that a spreadsheet program would take for a formula, as the
-// server does it in CSV answers.
-func withoutFormula(text string) string {
-	if text != "" && strings.ContainsRune("=+-@'\t\r\n", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/spreadsheet"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -163,16 +164,9 @@ func appendFirst(dst []byte, times ...time.Time) []byte {
 	return dst
 }
 
-// appendText appends text from an event or a query. When a spreadsheet would read the text as a formula, an apostrophe
-// is put before it. Text that begins with an apostrophe gets another one. So a reader that removes one apostrophe has
-// the original text.
-//
-// Source: OWASP, CSV Injection.
+// appendText appends text from an event or a query, so that no spreadsheet program reads it as a formula.
 func appendText(dst []byte, text string) []byte {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	if text != "" && strings.ContainsRune("=+-@'\t\r\n", rune(text[0])) {
-		text = "'" + text
-	}
+	text = spreadsheet.AsText(strings.ToValidUTF8(text, "\uFFFD"))
 	if !strings.ContainsAny(text, "\",\r\n") && text == strings.TrimSpace(text) {
 		return append(dst, text...)
 	}

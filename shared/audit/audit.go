@@ -195,13 +195,13 @@ func (a *Audit) auditOne(ctx context.Context, one catalog.Audit) (catalog.Findin
 	if err := a.Audits.PutAudit(ctx, one); errors.Is(err, catalog.ErrConflict) {
 		return catalog.Findings{}, errClaimed
 	} else if err != nil {
-		return catalog.Findings{Error: cut(err.Error())}, fmt.Errorf("claim: %w", err)
+		return catalog.Findings{Error: cutText(err.Error())}, fmt.Errorf("claim: %w", err)
 	}
 	a.Log.InfoContext(ctx, "audit begins", "view", one.View)
 	found, err := a.examine(ctx, one.View)
 	var ended *endedError
 	if err != nil {
-		found = catalog.Findings{Error: cut(err.Error())}
+		found = catalog.Findings{Error: cutText(err.Error())}
 	}
 	if errors.As(err, &ended) {
 		err = nil // nothing failed: what was looked at has gone
@@ -239,7 +239,8 @@ func (a *Audit) reader() runs.Reader {
 // maxText is the most bytes of an error that is stored: the errors of many objects may be joined.
 const maxText = 2000
 
-func cut(text string) string {
+// cutText returns as much of a text as is stored.
+func cutText(text string) string {
 	if len(text) <= maxText {
 		return text
 	}

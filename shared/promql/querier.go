@@ -247,7 +247,7 @@ func atSteps(steps int64) string {
 func (q *querier) explain(m metric, steps int64, err error) error {
 	var parameter *serving.ParameterError
 	switch {
-	case errors.Is(err, serving.ErrTooManyRows):
+	case errors.Is(err, serving.ErrTooManyWindows):
 		return q.tooManySamples(m)
 	case errors.Is(err, serving.ErrTooManyKeys):
 		return q.tooManyKeys(m, steps)

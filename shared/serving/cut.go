@@ -11,14 +11,14 @@ import (
 // begins before the range is left out, and one that begins in it is there as a whole.
 func warningsOfCuts(r Result) []string {
 	all := []string{}
-	if start, from, cut := r.cut(r.Selection.From); cut {
+	if start, from, cut := r.cutWindow(r.Selection.From); cut {
 		all = append(all, fmt.Sprintf(
 			"from=%s cuts the window that begins at %s: it is left out, since it begins before the range",
 			r.timeOf(from), r.timeOf(start),
 		))
 	}
 	from := r.Selection.From
-	if start, to, cut := r.cut(r.Selection.To); cut && (from == nil || !start.Before(*from)) {
+	if start, to, cut := r.cutWindow(r.Selection.To); cut && (from == nil || !start.Before(*from)) {
 		all = append(all, fmt.Sprintf(
 			"to=%s cuts the window that begins at %s: all of it is in the answer, since it begins in the range",
 			r.timeOf(to), r.timeOf(start),
@@ -48,9 +48,9 @@ func warningsOfSteps(r Result) (all []string) {
 	return all
 }
 
-// cut returns the start of the window that an end of the range cuts. A window that begins before the year 0 has no
-// row, so no end cuts it.
-func (r Result) cut(end *time.Time) (start, at time.Time, cut bool) {
+// cutWindow returns the start of the window that an end of the range cuts. A window that begins before the year 0 has
+// no row, so no end cuts it.
+func (r Result) cutWindow(end *time.Time) (start, at time.Time, cut bool) {
 	if end == nil {
 		return start, at, false
 	}

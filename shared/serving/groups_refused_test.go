@@ -52,7 +52,7 @@ func TestFillOfGroupsIsBounded(t *testing.T) {
 	_, err := s.ask("fill from=11-22T00:00 to=11-22T11:00") // 11 rows each of 4 keys
 	const want = "view by_user: too many windows: with fill=true the selection has more than 30 rows; narrow from and " +
 		"to, or ask for longer steps"
-	if !errors.Is(err, serving.ErrTooManyRows) || err.Error() != want {
+	if !errors.Is(err, serving.ErrTooManyWindows) || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
 	}
 }

@@ -60,7 +60,7 @@ func (q question) hasHalves() bool { return q.Parts || q.isOfOneKey }
 
 // add merges the items of a key into its group.
 //
-// Errors: ErrTooManyKeys, ErrTooManyRows, *ParameterError, view.ErrCorruptPage; not retryable.
+// Errors: ErrTooManyKeys, ErrTooManyWindows, *ParameterError, view.ErrCorruptPage; not retryable.
 func (m *merging) add(key ListedKey, found items) error {
 	m.keys++
 	m.items += len(found.base) + len(found.speed)
@@ -139,7 +139,7 @@ func (m *merging) tooLarge() error {
 		what += ", or ask for longer steps with step"
 	}
 	if m.isOfOneKey {
-		return fmt.Errorf("%w: the selection has %s", ErrTooManyRows, what)
+		return fmt.Errorf("%w: the selection has %s", ErrTooManyWindows, what)
 	}
 	return m.tooMany(m.question, what)
 }
@@ -171,7 +171,7 @@ func (m *merging) newRow(to *group, at int64, of piece) (number int) {
 	to.rows[at] = number
 	if m.MaxRows > 0 && number >= m.mostRows() {
 		m.err = fmt.Errorf("%w: the selection merges more than %d rows; narrow from and to, or ask for longer steps "+
-			"with step", ErrTooManyRows, m.mostRows())
+			"with step", ErrTooManyWindows, m.mostRows())
 	}
 	return number
 }

@@ -72,7 +72,7 @@ func (q question) isPaged() bool {
 }
 
 // ask reads a selection, and refuses what can be refused before a read. Errors: *FieldError, *ParameterError,
-// ErrTooManyKeys, ErrTooManyRows.
+// ErrTooManyKeys, ErrTooManyWindows.
 func (r Reader) ask(s Selection) (q question, err error) {
 	d := r.Program.Definition
 	q.Selection = s

@@ -83,7 +83,7 @@ func (r Reader) Read(ctx context.Context, s Selection) (Result, error) {
 // exact row lacks no key: each that has an event below the horizon of the pointer had its entry before the pointer got
 // there.
 //
-// Errors: ErrTooManyKeys, ErrTooManyRows, *ParameterError, those of a store, and view.ErrCorruptPage.
+// Errors: ErrTooManyKeys, ErrTooManyWindows, *ParameterError, those of a store, and view.ErrCorruptPage.
 func (r Reader) answer(ctx context.Context, q question) (Result, error) {
 	keys, last, err := r.listKeys(ctx, q)
 	if err != nil {

@@ -35,17 +35,18 @@ type Serving struct {
 
 // Errors that a selection causes. Every other error is the server's fault.
 var (
-	ErrUnknownView  = errors.New("unknown view")
-	ErrNotServing   = errors.New("view is not ready yet")
-	ErrBadParameter = errors.New("bad parameter")
-	ErrTooManyRows  = errors.New("too many windows")
-	ErrTooManyKeys  = errors.New("too many keys")
+	ErrUnknownView    = errors.New("unknown view")
+	ErrNotServing     = errors.New("view is not ready yet")
+	ErrBadParameter   = errors.New("bad parameter")
+	ErrTooManyWindows = errors.New("too many windows")
+	ErrTooManyKeys    = errors.New("too many keys")
 )
 
 // Read reads a selection from the generation that answers.
 //
 // Errors, and whether to retry:
-//   - ErrUnknownView, *FieldError, *ParameterError, ErrTooManyRows, ErrTooManyKeys: do not retry; change the selection.
+//   - ErrUnknownView, *FieldError, *ParameterError, ErrTooManyWindows, ErrTooManyKeys: do not retry; change the
+//     selection.
 //   - ErrCursorGone: begin again without a cursor.
 //   - ErrNotServing: retry later; the error says what the view waits for.
 //   - Any other comes from a store, or from ctx: retry. view.ErrCorruptPage returns until an operator rebuilds the
@@ -93,7 +94,7 @@ func (s *Serving) read(
 	}
 	if n := len(result.Rows); n > s.MaxRows {
 		err := fmt.Errorf("%w: the selection has %d, the maximum is %d; narrow from and to, or ask for longer steps "+
-			"with step", ErrTooManyRows, n, s.MaxRows)
+			"with step", ErrTooManyWindows, n, s.MaxRows)
 		return Result{}, err
 	}
 	result.Generation.Lacks = lacks

@@ -438,8 +438,8 @@ func TestTooManyRows(t *testing.T) {
 	s.MaxRows = 3
 	checkRows(t, s.Read(t), "11-22T08:00 1 exact=true", "11-22T09:00 1 exact=true", "11-22T10:00 1 exact=true")
 	s.MaxRows = 2
-	if _, err := s.Try(); !errors.Is(err, serving.ErrTooManyRows) {
-		t.Errorf("error is %v, want ErrTooManyRows", err)
+	if _, err := s.Try(); !errors.Is(err, serving.ErrTooManyWindows) {
+		t.Errorf("error is %v, want ErrTooManyWindows", err)
 	}
 	if a := s.Read(t, "from", "2026-11-22T09:00:00Z"); len(a.Rows) != 2 {
 		t.Errorf("narrowed: rows are %v", servingtest.Rows(a))
@@ -507,7 +507,7 @@ func checkInternal(t *testing.T, err, want error) {
 		t.Fatalf("error is %v, want %v", err, want)
 	}
 	for _, clients := range []error{serving.ErrUnknownView, serving.ErrBadParameter, serving.ErrNotServing,
-		serving.ErrTooManyRows} {
+		serving.ErrTooManyWindows} {
 		if errors.Is(err, clients) {
 			t.Errorf("error is %v, which blames the client", err)
 		}

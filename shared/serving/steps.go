@@ -24,7 +24,7 @@ func (r Reader) pieceAt(at span, t time.Time) piece {
 
 // fill adds pieces between those with windows, and up to the ends of the span.
 //
-// Errors: *ParameterError, where a step begins inside a window: its states cannot be divided. ErrTooManyRows, where
+// Errors: *ParameterError, where a step begins inside a window: its states cannot be divided. ErrTooManyWindows, where
 // there would be more than MaxRows.
 func (r Reader) fill(at span, with []piece) ([]piece, error) {
 	from, to, ok := r.ends(at, with)
@@ -52,7 +52,7 @@ func (r Reader) fill(at span, with []piece) ([]piece, error) {
 
 func (r Reader) tooManyFilled() error {
 	return fmt.Errorf("%w: with fill=true the selection has more than %d rows; narrow from and to, or ask for "+
-		"longer steps", ErrTooManyRows, r.MaxRows)
+		"longer steps", ErrTooManyWindows, r.MaxRows)
 }
 
 // ends returns between which instants fill adds pieces: the ends of the range, and where it is open, the first and the

@@ -163,15 +163,15 @@ func TestFillIsBounded(t *testing.T) {
 	_, err := s.Try(day...)
 	const want = "view by_user: too many windows: with fill=true the selection has more than 24 rows; narrow from and " +
 		"to, or ask for longer steps"
-	if !errors.Is(err, serving.ErrTooManyRows) || err.Error() != want {
+	if !errors.Is(err, serving.ErrTooManyWindows) || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
 	}
 	if calls := strings.Join(s.Calls, " "); strings.Contains(calls, "base") || strings.Contains(calls, "speed") {
 		t.Errorf("calls are %s", calls)
 	}
 	s.PutBase(t, horizon, amount{"1970-01-01T00:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "2"})
-	if _, err := s.Try("fill", "true"); !errors.Is(err, serving.ErrTooManyRows) {
-		t.Errorf("error is %v, want ErrTooManyRows", err)
+	if _, err := s.Try("fill", "true"); !errors.Is(err, serving.ErrTooManyWindows) {
+		t.Errorf("error is %v, want ErrTooManyWindows", err)
 	}
 	if a := s.Read(t, "step", "1y"); len(a.Rows) != 2 {
 		t.Errorf("rows are %v", servingtest.Rows(a))

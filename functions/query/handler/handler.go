@@ -214,7 +214,7 @@ func (h *Handler) fail(ctx context.Context, to respond.To, err error) (response,
 		problem.Status, problem.Code = http.StatusGone, "cursor_gone"
 	case errors.Is(err, serving.ErrTooManyKeys):
 		problem.Status, problem.Code = http.StatusUnprocessableEntity, "too_many_keys"
-	case errors.Is(err, serving.ErrTooManyRows):
+	case errors.Is(err, serving.ErrTooManyWindows):
 		problem.Status, problem.Code = http.StatusUnprocessableEntity, "too_many_windows"
 	case errors.As(err, &large):
 		problem.Status, problem.Code = http.StatusUnprocessableEntity, "too_large"

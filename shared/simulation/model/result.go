@@ -62,7 +62,7 @@ func Parse(output string) (Result, error) {
 		if r.Property == "" {
 			return r, fmt.Errorf("the model itself is wrong:\n%s", output)
 		}
-	case cut(output):
+	case isCutOff(output):
 		r.Verdict = CutOff
 	default:
 		r.Verdict = Holds
@@ -70,8 +70,8 @@ func Parse(output string) (Result, error) {
 	return r, nil
 }
 
-// cut says whether a search without an error may have left out states.
-func cut(output string) bool {
+// isCutOff reports whether a search without an error may have left out states.
+func isCutOff(output string) bool {
 	if !strings.Contains(output, "Full statespace search for:") {
 		return true
 	}

@@ -87,13 +87,15 @@ export function shown(value, most = 10) {
 // sizeOf says how small a text must be for a card. The longest one breaks.
 function sizeOf(text) {
   const length = typeof text === 'string' ? text.length : text.textContent.length;
-  if (length > 15) return 'longest';
+  if (length > 20) return 'longest';
+  if (length > 15) return 'longer';
   return length > 11 ? 'long' : '';
 }
 
-// breakable lets a number break behind its separators before it breaks anywhere else.
+// breakable lets a long number break behind its separators before it breaks anywhere else.
 function breakable(text) {
-  return typeof text === 'string' ? text.split(/(?<=,)/).flatMap((part, i) => (i ? [h('wbr'), part] : [part])) : text;
+  if (typeof text !== 'string' || text.length <= 20) return text;
+  return text.split(/(?<=,)/).flatMap((part, i) => (i ? [h('wbr'), part] : [part]));
 }
 
 // boundOf says how far an estimate may be off; null for what is exact.

@@ -35,7 +35,7 @@ export class ViewPage {
     this.empty = h('div', { class: 'empty', hidden: true });
     this.top = new TopKeys(hooks.go);
     this.warnings = h('div', { class: 'warnings' });
-    this.rows = h('details', { class: 'block' }, h('summary', {}, 'Rows'), h('div'));
+    this.rows = h('details', { class: 'block', hidden: true }, h('summary', {}, 'Rows'), h('div'));
     this.question = new Question();
     replace(
       element,
@@ -81,7 +81,7 @@ export class ViewPage {
     this.total = this.answer = null;
     this.panels.clear();
     for (const part of [this.cards, this.legend, this.notice, this.warnings]) part.replaceChildren();
-    this.top.element.hidden = this.empty.hidden = true;
+    this.top.element.hidden = this.empty.hidden = this.rows.hidden = true;
   }
 
   showTitle() {
@@ -130,7 +130,8 @@ export class ViewPage {
     if (signal.aborted) return;
     this.element.setAttribute('aria-busy', 'false');
     // A question that is expensive to answer is asked less often.
-    const pace = Math.max(this.unchanged > IDLE ? LATER : SOON, 10 * (performance.now() - began));
+    const calm = this.stale || this.unchanged > IDLE;
+    const pace = Math.max(calm ? LATER : SOON, 10 * (performance.now() - began));
     if (this.state.live) this.again(signal, Math.min(pace, 30000));
   }
 

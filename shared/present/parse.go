@@ -65,6 +65,9 @@ func ParseParameters(raw string) (url.Values, error) {
 		return nil, badParameter("", "the query string has the invalid escape %q; write a %% that is part of a value "+
 			"as %%25", string(escape))
 	}
+	if !strings.Contains(raw, ";") {
+		return nil, badParameter("", "the query string cannot be read: %v", err)
+	}
 	return nil, badParameter("", "the query string has a semicolon; separate parameters with &, and write a ; that is "+
 		"part of a value as %%3B")
 }

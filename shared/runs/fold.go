@@ -6,8 +6,9 @@ import (
 )
 
 // Folder folds inputs, one after another, into one delta per program: the events that count, and the pages of
-// duplicates. Its workers share the batches of an input, and each keeps its own deltas until all are merged. The number
-// of workers does not change the result. A Folder is not safe for concurrent use.
+// duplicates. Its workers share the batches of an input, and each keeps deltas of its own until they are merged. The
+// number of workers does not change the result, except for estimates of top, which stay within their bounds. A Folder
+// is not safe for concurrent use.
 type Folder struct {
 	programs []*view.Program
 	parallel runner.Runner

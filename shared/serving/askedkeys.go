@@ -48,15 +48,16 @@ func (r Reader) listKeys(ctx context.Context, q question) (keys []ListedKey, las
 func (r Reader) namedKeys(q question) ([]ListedKey, error) {
 	all := [][]string{{}}
 	for _, field := range q.fields {
+		if len(all)*len(q.Key[field]) > r.mostKeys() { // before the work
+			return nil, r.tooMany(q, fmt.Sprintf("more than %d keys, the maximum", r.mostKeys()))
+		}
 		var longer [][]string
 		for _, values := range all {
 			for _, value := range q.Key[field] {
 				longer = append(longer, append(slices.Clip(values), value))
 			}
 		}
-		if all = longer; len(all) > r.mostKeys() {
-			return nil, r.tooMany(q, fmt.Sprintf("more than %d keys, the maximum", r.mostKeys()))
-		}
+		all = longer
 	}
 	keys := []ListedKey{}
 	for _, values := range all {

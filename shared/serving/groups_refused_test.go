@@ -160,3 +160,42 @@ func TestStatesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestWholeRangeIsThatOfAllGroups checks that rows of the whole range begin and end where all groups together do, also
+// when only the first groups are asked for.
+func TestWholeRangeIsThatOfAllGroups(t *testing.T) {
+	s := newPageViews(t)
+	s.base(t, "/a", "200", horizon, amount{"2026-11-22T09:30:00Z", "1"})
+	s.base(t, "/b", "200", horizon, amount{"2026-11-20T09:30:00Z", "1"})
+	whole, err := s.ask("step=all")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{"step=all limit=1", "step=all limit=1 group_by=path,status"} {
+		r, err := s.ask(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Rows) != 1 || !r.Rows[0].Start.Equal(whole.Rows[0].Start) || !r.Rows[0].End.Equal(whole.Rows[0].End) {
+			t.Errorf("%s: %+v, want the range of %+v", q, r.Rows, whole.Rows[0])
+		}
+	}
+}
+
+// TestProductOfValues checks that values whose combinations are too many are refused before any is made.
+func TestProductOfValues(t *testing.T) {
+	s := newPageViews(t)
+	var values []string
+	for i := range 3000 {
+		values = append(values, fmt.Sprint(i))
+	}
+	selection := serving.Selection{View: "by_user", Key: map[string][]string{"path": values, "status": values}}
+	before := testing.AllocsPerRun(1, func() {
+		if _, err := s.Serving.Read(t.Context(), selection); !errors.Is(err, serving.ErrTooManyKeys) {
+			t.Errorf("error %v, want %v", err, serving.ErrTooManyKeys)
+		}
+	})
+	if before > 10_000 {
+		t.Errorf("%.0f allocations", before)
+	}
+}

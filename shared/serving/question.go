@@ -66,9 +66,11 @@ func (q question) namesAll() bool {
 	return !slices.ContainsFunc(q.fields, func(field string) bool { return len(q.Key[field]) == 0 })
 }
 
-// isPaged reports whether the directory lists the groups in their order, so that only the keys of one page are read.
+// isPaged reports whether the directory lists the groups in their order, so that only the keys of one page are read. It
+// does not suffice for rows of the whole range with an open end: they begin and end where the rows of all groups do.
 func (q question) isPaged() bool {
-	return q.Limit > 0 && q.By == nil && q.Order.By == "" && !q.namesAll()
+	isOpen := q.Whole && (q.From == nil || q.To == nil)
+	return q.Limit > 0 && q.By == nil && q.Order.By == "" && !q.namesAll() && !isOpen
 }
 
 // ask reads a selection, and refuses what can be refused before a read. Errors: *FieldError, *ParameterError,

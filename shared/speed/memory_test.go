@@ -166,6 +166,37 @@ func TestRecordedByAnotherBetweenReads(t *testing.T) {
 	}
 }
 
+// TestNoReceiptIsLostBetweenReads checks that a seen item never replaces one with more records, although another
+// environment stores the same batch between this environment's two reads.
+func TestNoReceiptIsLostBetweenReads(t *testing.T) {
+	s := newFixture(t, byUser())
+	s.apply(t, s.record(0, many(1, 1)...))
+	old := purchase{in(start).Add(-5 * time.Hour), "a", "1", ""}
+	batch := []stream.Record{s.record(0, many(1, 1)...), s.record(0, old), s.record(0, many(1, 1)...)}
+	again := batch[1]
+	again.Sequence = sequence(s.last + 1)
+	s.restart()
+	other := s.Speed
+	s.restart()
+	reads := 0
+	s.seen.Hook = func(call memory.Call) memory.Fault {
+		if call.Name == "seen.Newest" {
+			if reads++; reads == 2 {
+				s.seen.Hook = nil
+				if _, _, err := other.Apply(t.Context(), batch); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return memory.Fault{}
+	}
+	s.apply(t, batch...)
+	s.restart()
+	if report := s.apply(t, again); report.Duplicates != 1 || s.seen.Hook != nil {
+		t.Errorf("%d duplicates after %d reads, want 1: the receipt of the old record is lost", report.Duplicates, reads)
+	}
+}
+
 // TestPackedSequences checks that packed sequence numbers order as sequence numbers do.
 func TestPackedSequences(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -114,7 +114,9 @@ func (s *Speed) readBack(ctx context.Context, m *laneMemory, lane event.Lane, ol
 }
 
 // readAround returns what speed has seen in the lane around the stamps of a batch that the memory does not reach. It
-// reads every item since the oldest of these stamps, and keeps the records that arrived within the window of one.
+// reads every item since the oldest of these stamps, and keeps the records that arrived within the window of one. The
+// memory takes what these items have that it lacks: if it were older than what readAround returns, record would replace
+// an item by one with fewer records.
 func (s *Speed) readAround(
 	ctx context.Context, m *laneMemory, lane event.Lane, batch *event.Batch,
 ) (*laneMemory, error) {
@@ -132,6 +134,9 @@ func (s *Speed) readAround(
 			return false
 		}
 		for _, r := range item.Records {
+			if !m.knows(r) {
+				m.addRecord(r) // another environment has stored it since the memory was read
+			}
 			arrival := event.ArrivalOf(r.Request)
 			near, _ := slices.BinarySearch(old, arrival.Add(-s.Layout.SpeedWindow))
 			if near < len(old) && arrival.IsWithin(s.Layout.SpeedWindow, old[near]) {
@@ -189,11 +194,7 @@ func (s *Speed) record(
 		return nil
 	}
 	for _, r := range own {
-		if m.knows(r) {
-			continue
-		}
-		if old != nil && old.knows(r) {
-			m.addRecord(r) // another environment stored it after the memory was read
+		if m.knows(r) || old != nil && old.knows(r) {
 			continue
 		}
 		bytes := r.MaxBytes()

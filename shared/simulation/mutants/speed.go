@@ -278,10 +278,10 @@ func ofDuplicates() []Mutant {
 		},
 		{
 			Name: "memory-without-what-others-stored", Design: "3.5",
-			Mistake: "an own record that another environment stored between two reads is missing in the lane's memory",
-			Edits: []Edit{{seenFile, `			m.addRecord(r) // another environment stored it after the memory was read
+			Mistake: "a record that another environment stored between two reads is missing in the lane's memory",
+			Edits: []Edit{{seenFile, `				m.addRecord(r) // another environment has stored it since the memory was read
 `, ``}},
-			Killer: Killer{"shared/speed", "^TestRecordedByAnotherBetweenReads$",
+			Killer: Killer{"shared/speed", "^TestNoReceiptIsLostBetweenReads$",
 				"it takes a frozen function, an old stamp and two copies near it: 1 history in some thousands"},
 		},
 		{
@@ -363,7 +363,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "old-records-stored-again", Design: "3.5",
 			Mistake: "speed stores records again that its memory does not reach: the item replaces one with more records",
-			Edits:   []Edit{{seenFile, `if old != nil && old.knows(r) {`, `if old != nil && old.knows(r) && r.Line < 0 {`}},
+			Edits:   []Edit{{seenFile, `m.knows(r) || old != nil && old.knows(r) {`, `m.knows(r) {`}},
 			Killer: Killer{"shared/speed", "^TestRedeliveredOldStamps$",
 				"it takes a batch that is delivered again, with records more than two windows late around a newer one"},
 		},

@@ -64,7 +64,7 @@ readme: build ## run the commands of README.md against a new server
 clean: ## remove everything that the targets have built
 	rm -rf build anabranch-data
 
-.PHONY: functions deploy restore keys smoke first-day destroy
+.PHONY: functions deploy restore keys smoke doctor first-day destroy
 FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 SAMPLE = localstack/sample/views.yaml
 -include deploy.mk# your settings for all of these targets: see deploy.example.mk
@@ -95,6 +95,10 @@ keys: ## print the URL and the keys of a deployed stack
 smoke: build ## check a deployed stack within a minute, or any server: URL=its address KEY=its admin key
 	@$(if $(URL),$(if $(KEY),ANABRANCH_KEY='$(KEY)'),variables=$$($(GO) run ./infra/keys -stack $(STACK) -export) && \
 		eval "$$variables" &&) build/anabranch smoke $(if $(URL),--url '$(URL)') $(if $(FOR),--for $(FOR))
+
+doctor: build ## check a deployed stack, or another server: URL=its address KEY=its admin key, and say what to do
+	@$(if $(URL),$(if $(KEY),ANABRANCH_KEY='$(KEY)'),variables=$$($(GO) run ./infra/keys -stack $(STACK) -export) && \
+		eval "$$variables" &&) build/anabranch doctor $(if $(URL),--url '$(URL)',--stack $(STACK))
 
 BUDGET ?= 2
 first-day: ## measure on a deployed stack what only AWS can answer; BUDGET=dollars, ONLY, EVENTS, MINUTES; or SHORT=1

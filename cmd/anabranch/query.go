@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -198,7 +199,11 @@ func (c *QueryCmd) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	if err := printAnswer(w, answer); err != nil {
+	reason := ""
+	if hasNoRows(answer) {
+		reason = c.reasonOfNoRows(ctx, w, server, answer)
+	}
+	if err := printAnswer(w, answer, reason); err != nil {
 		return err
 	}
 	if more := c.Groups.more(string(answer.Next)); more != "" {
@@ -207,7 +212,23 @@ func (c *QueryCmd) Run(ctx context.Context, w *world) error {
 	return err
 }
 
-func printAnswer(w *world, a client.Answer) error {
+// printAnswer prints an answer: its head, then its rows, then what the view could not use. noRows says why there are no
+// rows, and stands in their place.
+func printAnswer(w *world, a client.Answer, noRows string) error {
+	if err := printHead(w.stdout, a); err != nil {
+		return err
+	}
+	if hasNoRows(a) {
+		return printNoRows(w.stdout, a, noRows)
+	}
+	if err := printRows(w.stdout, a); err != nil {
+		return err
+	}
+	return printSkipped(w.stdout, "The view could not use these events of the windows, under any key:",
+		skippedBy("", a.Skipped))
+}
+
+func printHead(w io.Writer, a client.Answer) error {
 	head := table.New(table.Column{}, table.Column{})
 	head.Row("view", a.View)
 	if a.Plan == nil || len(a.Key) > 0 {
@@ -228,21 +249,11 @@ func printAnswer(w *world, a client.Answer) error {
 	for _, warning := range a.Warnings {
 		head.Row("warning", client.Member{Value: warning}.Text())
 	}
-	if err := head.Print(w.stdout); err != nil {
+	if err := head.Print(w); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(w.stdout); err != nil {
-		return err
-	}
-	if len(a.Data) == 0 && a.Total == nil {
-		if _, err := fmt.Fprintln(w.stdout, "no window has data"); err != nil {
-			return err
-		}
-	} else if err := printRows(w.stdout, a); err != nil {
-		return err
-	}
-	return printSkipped(w.stdout, "The view could not use these events of the windows, under any key:",
-		skippedBy("", a.Skipped))
+	_, err := fmt.Fprintln(w)
+	return err
 }
 
 // header returns the name of an optional column; "" if no row fills it.

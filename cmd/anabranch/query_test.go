@@ -82,6 +82,9 @@ const (
 		`{"start":"2026-01-01T02:00:00Z","end":"2026-01-01T03:00:00Z","values":{"views":1,` +
 		`"latency":{"p50":1,"p99.9":1},"users":1,"pages":[{"value":"/b","count":9}]},"exact":false,` +
 		`"errors":{"latency":{"relative":0.01},"pages":{"absolute":12}}}],"skipped":[],"warnings":[]}`
+	skippedAnswer = `{"view":"traffic","key":{},"window":"PT1H","definition":"4f1c","generation":null,"horizon":null,` +
+		`"lag":{},"data":[{"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"n":3},"exact":false}],` +
+		`"skipped":[` + whereSkips + `],"warnings":[]}`
 	whereSkips = `{"place":"where","reason":"missing","events":1200,"batch":1000,"speed":200,"exact":false,` +
 		`"since":"2015-05-17T10:00:00Z","sample":{"source":"/shop\u001b[2J","id":"e-1"}}`
 )
@@ -90,7 +93,7 @@ func TestQueryTable(t *testing.T) {
 	tests := map[string]struct{ answer, golden string }{
 		"Windows":       {plainAnswer, "query.golden"},
 		"PartsAndTotal": {fullAnswer, "query_parts_total.golden"},
-		"NoData":        {emptyAnswer, "query_empty.golden"},
+		"Skipped":       {skippedAnswer, "query_skipped.golden"},
 		"Steps":         {stepAnswer, "query_steps.golden"},
 		"Estimates":     {estimatesAnswer, "query_estimates.golden"},
 	}
@@ -172,7 +175,7 @@ func TestQueryParameters(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			address, last := asked(t, ok(emptyAnswer))
+			address, last := asked(t, ok(plainAnswer))
 			newSession().do(t, exitOK, append([]string{"query", "--url", address}, test.args...)...)
 			if last() != test.want {
 				t.Errorf("asked %s, want %s", last(), test.want)
@@ -184,7 +187,7 @@ func TestQueryParameters(t *testing.T) {
 // TestTimes checks that what users write for a time, a step and a zone reaches the server as they wrote it, and that
 // what the server would refuse is refused by the name of the flag.
 func TestTimes(t *testing.T) {
-	address, last := asked(t, ok(emptyAnswer))
+	address, last := asked(t, ok(plainAnswer))
 	for _, text := range []string{"2026-03-01", "now", "-24h", "-1d12h", "2026-03-01T02:00:00.5+02:00"} {
 		for _, args := range [][]string{{"--from", text}, {"--from=" + text}} {
 			newSession().do(t, exitOK, append([]string{"query", "v", "--url", address}, args...)...)

@@ -43,7 +43,7 @@ func (c *ViewsExplainCmd) explainRow(ctx context.Context, w *world, views *Views
 	if err != nil {
 		return err
 	}
-	if err := printAnswer(w, answer); err != nil {
+	if err := printAnswer(w, answer, "no window has data of this key"); err != nil {
 		return err
 	}
 	if len(answer.Data) == 0 {

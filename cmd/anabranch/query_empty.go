@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/table"
+)
+
+func hasNoRows(a client.Answer) bool { return len(a.Data) == 0 && a.Total == nil }
+
+// reasonOfNoRows says why an answer has no rows: the view has no such key, or no window of the range has data. It asks
+// the server for the key. Where that fails, it warns, and says only what the answer says.
+func (c *QueryCmd) reasonOfNoRows(ctx context.Context, w *world, server *client.Client, a client.Answer) string {
+	text := "no window"
+	if a.From != "" {
+		text += " from " + string(a.From)
+	}
+	if a.To != "" {
+		text += " to " + string(a.To)
+	}
+	text += " has data"
+	if len(c.Key) == 0 {
+		return text
+	}
+	parameters := url.Values{"limit": {"1"}}
+	err := setKey(parameters, c.Key)
+	var page client.Keys
+	if err == nil {
+		page, err = server.Keys(ctx, c.View, parameters)
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintln(w.stderr, "warning: whether the view has this key is unknown:", table.Printable(err.Error()))
+	case len(page.Keys) == 0 && page.Next == nil:
+		return fmt.Sprintf("the view has no key with %s; \"anabranch keys %s\" lists its keys", strings.Join(c.Key, ", "),
+			c.View)
+	}
+	return text + " of this key"
+}
+
+// printNoRows prints why there are no rows, and a line that counts what the view could not use.
+func printNoRows(w io.Writer, a client.Answer, reason string) error {
+	if _, err := fmt.Fprintln(w, "no rows:", table.Printable(reason)); err != nil {
+		return err
+	}
+	var events int64
+	for _, s := range a.Skipped {
+		events += s.Events
+	}
+	if events == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "\nThe view could not use %s of the windows, under any key; -o json lists them.\n",
+		plural(int(events), "event"))
+	return err
+}

@@ -55,41 +55,67 @@ type column struct {
 }
 
 func columnsOf(r serving.Result, parts bool) []column {
-	var columns []column
-	add := func(name string, cell func([]byte, *serving.Row) []byte) {
-		columns = append(columns, column{name, cell})
-	}
-	d := r.Program.Definition
+	var c columns
 	for i, k := range r.Fields() {
-		add("key."+k.Field, func(dst []byte, row *serving.Row) []byte { return appendText(dst, r.KeyOf(row)[i]) })
+		c.add("key."+k.Field, func(dst []byte, row *serving.Row) []byte { return appendText(dst, r.KeyOf(row)[i]) })
 	}
-	add("start", func(dst []byte, row *serving.Row) []byte { return append(dst, timeIn(row.Start, r.Selection)...) })
-	add("end", func(dst []byte, row *serving.Row) []byte { return append(dst, timeIn(row.End, r.Selection)...) })
+	c.add("start", func(dst []byte, row *serving.Row) []byte { return append(dst, timeIn(row.Start, r.Selection)...) })
+	c.add("end", func(dst []byte, row *serving.Row) []byte { return append(dst, timeIn(row.End, r.Selection)...) })
 	shown := r.Values()
-	addNumbers := func(prefix string, states func(*serving.Row) serving.States) {
-		for _, n := range numbersOf(shown) {
-			add(prefix+n.name, func(dst []byte, row *serving.Row) []byte { return n.append(dst, states(row)) })
-		}
+	c.addNumbers("values.", shown, func(row *serving.Row) serving.States { return row.States })
+	c.add("exact", func(dst []byte, row *serving.Row) []byte { return strconv.AppendBool(dst, row.Exact) })
+	c.add("horizon", func(dst []byte, row *serving.Row) []byte { return appendFirst(dst, row.Horizon, r.Horizon) })
+	c.add("complete", func(dst []byte, _ *serving.Row) []byte { return appendFirst(dst, r.Complete) })
+	c.addBounds(r, shown)
+	c.addSkips(r.Program.Definition)
+	if parts {
+		c.addNumbers("parts.batch.", shown, func(row *serving.Row) serving.States { return row.Batch })
+		c.addNumbers("parts.speed.", shown, func(row *serving.Row) serving.States { return row.Speed })
 	}
-	addNumbers("values.", func(row *serving.Row) serving.States { return row.States })
-	add("exact", func(dst []byte, row *serving.Row) []byte { return strconv.AppendBool(dst, row.Exact) })
-	add("horizon", func(dst []byte, row *serving.Row) []byte { return appendFirst(dst, row.Horizon, r.Horizon) })
-	add("complete", func(dst []byte, _ *serving.Row) []byte { return appendFirst(dst, r.Complete) })
+	return c
+}
+
+type columns []column
+
+func (c *columns) add(name string, cell func([]byte, *serving.Row) []byte) {
+	*c = append(*c, column{name, cell})
+}
+
+// addNumbers adds the numbers of some of the states of a row.
+func (c *columns) addNumbers(prefix string, shown []serving.Value, states func(*serving.Row) serving.States) {
+	for _, n := range numbersOf(shown) {
+		c.add(prefix+n.name, func(dst []byte, row *serving.Row) []byte { return n.append(dst, states(row)) })
+	}
+}
+
+// addBounds adds the errors of estimates, and the events of a row that an aggregate could not use.
+func (c *columns) addBounds(r serving.Result, shown []serving.Value) {
 	for _, v := range shown {
 		i := v.Aggregate
 		if !r.Program.Functions[i].Exact() {
-			add("errors."+v.Name, func(dst []byte, row *serving.Row) []byte {
+			c.add("errors."+v.Name, func(dst []byte, row *serving.Row) []byte {
 				return appendText(dst, string(row.States.AppendError(nil, i)))
 			})
 		}
 		if r.Program.MaySkip(i) {
-			add("skipped."+v.Name, func(dst []byte, row *serving.Row) []byte {
+			c.add("skipped."+v.Name, func(dst []byte, row *serving.Row) []byte {
 				return strconv.AppendInt(dst, row.States.Skipped(i), 10)
 			})
 		}
 	}
-	addSkips := func(place view.Place) {
-		add("window_skipped."+d.PlaceName(place), func(dst []byte, row *serving.Row) []byte {
+}
+
+// addSkips adds the events of a window that are in no row: by where, by each key field, and by the time.
+func (c *columns) addSkips(d view.Definition) {
+	var places []view.Place
+	if d.Where != "" {
+		places = append(places, view.Place{Part: view.WherePart})
+	}
+	for i := range d.Key {
+		places = append(places, view.Place{Part: view.KeyPart, Index: i})
+	}
+	for _, place := range append(places, view.Place{Part: view.TimePart}) {
+		c.add("window_skipped."+d.PlaceName(place), func(dst []byte, row *serving.Row) []byte {
 			var n int64
 			for _, s := range row.Skips {
 				if s.Place == place {
@@ -99,18 +125,6 @@ func columnsOf(r serving.Result, parts bool) []column {
 			return strconv.AppendInt(dst, n, 10)
 		})
 	}
-	if d.Where != "" {
-		addSkips(view.Place{Part: view.WherePart})
-	}
-	for i := range d.Key {
-		addSkips(view.Place{Part: view.KeyPart, Index: i})
-	}
-	addSkips(view.Place{Part: view.TimePart})
-	if parts {
-		addNumbers("parts.batch.", func(row *serving.Row) serving.States { return row.Batch })
-		addNumbers("parts.speed.", func(row *serving.Row) serving.States { return row.Speed })
-	}
-	return columns
 }
 
 // number is what one column shows of the states of a row: an aggregate, or one of its readings.

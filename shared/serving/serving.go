@@ -100,14 +100,7 @@ func (s *Serving) read(
 	result.Generation.Lacks = lacks
 	result.View, result.Complete, result.ReadAt = pointer, complete, s.Now()
 	result.Skipped = shownSkips(skipped.all, result.Values())
-	for i := range result.Rows {
-		row := &result.Rows[i]
-		if i > 0 && row.Start.Equal(result.Rows[i-1].Start) && row.End.Equal(result.Rows[i-1].End) {
-			row.Skips = result.Rows[i-1].Skips
-			continue
-		}
-		row.Skips = skipped.in(row.Start, row.End)
-	}
+	skipped.setSkips(result.Rows)
 	result.Warnings = append(append(s.warnings(result), warningsOfCuts(result)...),
 		warningsOfSkipped(result, skipped)...)
 	return result, nil

@@ -88,6 +88,18 @@ func (s skipped) in(start, end time.Time) []view.Skip {
 	return all
 }
 
+// setSkips sets what the view could not use in the windows of each row. Rows of several groups may share their windows.
+func (s skipped) setSkips(rows []Row) {
+	for i := range rows {
+		row := &rows[i]
+		if i > 0 && row.Start.Equal(rows[i-1].Start) && row.End.Equal(rows[i-1].End) {
+			row.Skips = rows[i-1].Skips
+			continue
+		}
+		row.Skips = s.in(row.Start, row.End)
+	}
+}
+
 // readSkipped reads what the view could not use in the windows that start in [from, to). It reads MaxRows windows at
 // most, since a view may skip something in every window, while a key has few rows. They are the latest ones, a tenth
 // of them after now, since events come from the future where clocks are wrong. If the range begins later than those,

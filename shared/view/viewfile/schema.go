@@ -93,22 +93,8 @@ func fields() []field {
 			Description: "A CEL condition on an event. Without it, all events count.", Type: []string{"string", "boolean"},
 			MinLength: 1, MaxLength: maxExpression, Examples: []any{`type == "web.request" && data.status < 400`},
 		}},
-		{"key", true, &schema{
-			Description: "The fields of the key, each with the CEL expression of its value. {} gives one row per window.",
-			Type:        "object", Names: &schema{Pattern: name}, MaxProperties: view.MaxKeyFields,
-			Additional: &schema{Type: expression, MinLength: 1, MaxLength: maxExpression},
-			Examples:   []any{map[string]string{"path": "data.path"}},
-		}},
-		{"rollups", false, &schema{
-			Description: "Subsets of the key fields that are kept in rows of their own, so that a query may leave the other " +
-				"fields out. [] has one row per window.",
-			Type: "array", MinItems: 1, MaxItems: view.MaxRollups, UniqueItems: true,
-			Items: &schema{
-				Type: "array", MaxItems: view.MaxKeyFields - 1, UniqueItems: true,
-				Items: &schema{Type: "string", Pattern: name},
-			},
-			Examples: []any{[][]string{{"status"}, {}}},
-		}},
+		{"key", true, keySchema(name, expression)},
+		{"rollups", false, rollupsSchema(name)},
 		{"window", true, &schema{
 			Description: "The length of the windows: it divides a day, or is a day or a week.", Type: "string",
 			Pattern:  `^(P[0-9.,WDTHMS]*[0-9][WDHMS]|(([0-9]+w)?([0-9]+d)?([0-9.]+(h|m|s|ms))*))$`,
@@ -120,6 +106,30 @@ func fields() []field {
 			Additional: &schema{Type: "string", Pattern: `^\s*[a-z_]+\s*\(`, MaxLength: maxExpression},
 			Examples:   []any{map[string]string{"views": "count()", "bytes": "sum(data.bytes)"}},
 		}},
+	}
+}
+
+// keySchema describes the key, whose names match a pattern and whose expressions are of some types.
+func keySchema(name string, expression []string) *schema {
+	return &schema{
+		Description: "The fields of the key, each with the CEL expression of its value. {} gives one row per window.",
+		Type:        "object", Names: &schema{Pattern: name}, MaxProperties: view.MaxKeyFields,
+		Additional: &schema{Type: expression, MinLength: 1, MaxLength: maxExpression},
+		Examples:   []any{map[string]string{"path": "data.path"}},
+	}
+}
+
+// rollupsSchema describes the roll-ups, whose names match a pattern.
+func rollupsSchema(name string) *schema {
+	return &schema{
+		Description: "Subsets of the key fields that are kept in rows of their own, so that a query may leave the other " +
+			"fields out. [] has one row per window.",
+		Type: "array", MinItems: 1, MaxItems: view.MaxRollups, UniqueItems: true,
+		Items: &schema{
+			Type: "array", MaxItems: view.MaxKeyFields - 1, UniqueItems: true,
+			Items: &schema{Type: "string", Pattern: name},
+		},
+		Examples: []any{[][]string{{"status"}, {}}},
 	}
 }
 

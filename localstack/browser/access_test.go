@@ -3,7 +3,13 @@
 package browser_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,6 +64,67 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	p.shotAll("status")
+}
+
+// TestKeyChanges checks that the page asks what a new key may see, when the server takes the old one no more.
+func TestKeyChanges(t *testing.T) {
+	s := start(t, orders, 2*time.Second, true)
+	s.send(ordersOf(100))
+	p := newTab(t, s.URL)
+	p.do(chromedp.Navigate(s.URL + "/#view=orders"))
+	p.wait("the question for the key", `document.querySelector('#key-dialog')?.open`)
+	p.enterKey(keys.Read)
+	p.wait("the view", `document.querySelector('#card-n .value')?.innerText === '100'`)
+	for _, next := range []struct{ key, tabs string }{{keys.Admin, "Views Status"}, {keys.Read, "Views"}} {
+		p.js(`sessionStorage.setItem('anabranch-key', 'a-key-of-yesterday'), ''`)
+		p.wait("the question for the key", `document.querySelector('#key-dialog').open`)
+		p.enterKey(next.key)
+		p.wait("the tabs "+next.tabs, fmt.Sprintf(
+			`[...document.querySelectorAll('#tabs a')].map((a) => a.innerText).join(' ') === %q`, next.tabs))
+	}
+}
+
+// TestLeaveStatus checks that the page gives up its question for the status when a person leaves that tab.
+func TestLeaveStatus(t *testing.T) {
+	s := start(t, orders, 2*time.Second, false)
+	s.send(ordersOf(100))
+	target, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	var slow atomic.Bool
+	asked, givenUp := make(chan struct{}, 100), make(chan struct{}, 100)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if slow.Load() && r.URL.Path == "/v1/admin/views" {
+			asked <- struct{}{}
+			select {
+			case <-r.Context().Done():
+				givenUp <- struct{}{}
+				return
+			case <-time.After(3 * time.Second):
+			}
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	p := newTab(t, front.URL)
+	p.open("#view=orders")
+	slow.Store(true)
+	p.click("#tabs a:nth-child(2)")
+	<-asked
+	p.click("#tabs a:nth-child(1)")
+	p.wait("the view", `document.querySelector('#card-n .value')?.innerText === '100'`)
+	select {
+	case <-givenUp:
+	case <-time.After(longest):
+		t.Error("the page still waits for the status")
+	}
+	if got := p.text("main"); strings.Contains(got, "Generations") || !strings.Contains(got, "Orders per shop") {
+		t.Errorf("after a person left the status, the page shows %.300q", got)
+	}
+	p.click("#tabs a:nth-child(2)")
+	p.wait("the status", `document.querySelector('main').innerText.includes('Generations')`)
 }
 
 func (p *tab) enterKey(key string) {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestNumbers checks how modules of the page read and write numbers, without their way over the screen.
-func TestNumbers(t *testing.T) {
+// TestModules checks functions of the page's modules by their results alone: numbers, times, questions and addresses.
+func TestModules(t *testing.T) {
 	s := start(t, orders, 2*time.Second, false)
 	p := newTab(t, s.URL)
 	p.open("")
@@ -36,12 +36,79 @@ func TestNumbers(t *testing.T) {
 		`t.span('2026-03-01T23:00:00Z', '2026-03-02T00:00:00Z')`:                           "Sun 1 Mar 2026, 23:00 to 00:00",
 		`t.span('2026-03-01T00:00:00+01:00', '2026-03-08T00:00:00+01:00')`:                 "Sun 1 Mar 2026 to Sat 7 Mar 2026",
 		`a.quote("it's")`: `'it'\''s'`,
+		// Every object of JavaScript has a field "constructor", unless it is made without one.
+		`s.write(s.read('#key.constructor=1&key.__proto__=2'))`:                       "#key.constructor=1&key.__proto__=2",
+		`s.write({...s.read('#'), keys: s.withKeys({}, {constructor: ['1']})})`:       "#key.constructor=1",
+		`a.isOneKey(s.read('#'), {key: [{field: 'constructor'}]})`:                    "false",
+		`a.rows(s.read('#'), {key: [{field: 'constructor'}]}, ['n'], 'window', 0)`:    "values=n&parts=true&group_by=",
+		`a.isOneKey({keys: s.withKeys({a: ['1']})}, {key: [{field: 'constructor'}]})`: "false",
+		`v.texts([])[0].value`: "none",
 	} {
-		got := p.js(`Promise.all(['numbers', 'time', 'ask'].map((m) => import('./page/' + m + '.js')))
-			.then(([n, t, a]) => String(` + call + `))`)
+		got := p.js(`Promise.all(['numbers', 'time', 'ask', 'state', 'values'].map((m) => import('./page/' + m + '.js')))
+			.then(([n, t, a, s, v]) => String(` + call + `))`)
 		if got != want {
 			t.Errorf("%s is %q, want %q", call, got, want)
 		}
+	}
+}
+
+// TestAnswersOfAnotherKey checks that a question with a new key carries no tag of an answer to the last key.
+func TestAnswersOfAnotherKey(t *testing.T) {
+	s := start(t, orders, 2*time.Second, false)
+	p := newTab(t, s.URL)
+	p.open("")
+	got := p.js(`import('./page/api.js').then(async ({get, key}) => {
+		const tags = [], real = window.fetch;
+		window.fetch = async (u, o) => {
+			if (!u.endsWith('/tagged')) return real(u, o);
+			tags.push(o.headers['if-none-match'] ?? 'none');
+			return new Response('{}', {headers: {etag: '"1"'}});
+		};
+		await get('tagged');
+		await get('tagged');
+		const late = get('tagged');
+		key.set('another');
+		await late;
+		await get('tagged');
+		window.fetch = real;
+		return tags.join();
+	})`)
+	if want := `none,"1","1",none`; got != want {
+		t.Errorf("the questions carry the tags %s, want %s", got, want)
+	}
+}
+
+// TestOrders checks that the page orders keys by an aggregate exactly where the API does.
+func TestOrders(t *testing.T) {
+	s := start(t, strings.ReplaceAll(orders, "      best", `      smallest: min(data.ms)
+      largest: max(data.ms)
+      pace: rate()
+      spread: variance(data.ms)
+      deviation: stddev(data.ms)
+      first_item: first(data.item)
+      best`), 2*time.Second, false)
+	s.send(ordersOf(100))
+	p := newTab(t, s.URL)
+	p.open("")
+	got := p.js(`import('./page/values.js').then(async ({orderOf}) => {
+		const {aggregates} = await (await fetch('v1/views/orders')).json();
+		const said = await Promise.all(aggregates.map(async (a) => {
+			const order = orderOf(a);
+			const answer = await fetch('v1/views/orders/query?step=all&order=-' + (order || a.name));
+			return answer.ok === (order !== '') ? '' : a.expr + ' by "' + order + '": ' + answer.status;
+		}));
+		return [aggregates.length + ' aggregates', ...said.filter(Boolean)].join('; ');
+	})`)
+	if want := "14 aggregates"; got != want {
+		t.Errorf("got %s, want %s and no more", got, want)
+	}
+	p.open("#view=orders&values=first_item,last_item,n")
+	p.wait("the table of keys", `document.querySelectorAll('table.top tbody tr').length === 2`)
+	if got := p.js(`[...document.querySelectorAll('button.sort')].map((b) => b.id).join()`); got != "sort-n" {
+		t.Errorf("the table offers to sort by %s, want sort-n alone", got)
+	}
+	if got := p.text(".notice"); got != "" {
+		t.Errorf("the page complains: %s", got)
 	}
 }
 

@@ -115,6 +115,25 @@ func TestRowsEqualTheAPI(t *testing.T) {
 	}
 }
 
+// TestKeyNamedConstructor checks that a person chooses keys of a field whose name every object of JavaScript has: from
+// the table, from the list, and by an address.
+func TestKeyNamedConstructor(t *testing.T) {
+	s := start(t, strings.Replace(orders, "shop: data.shop", "shop: data.shop, constructor: data.item", 1),
+		2*time.Second, false)
+	s.send(ordersOf(100))
+	p := newTab(t, s.URL)
+	p.open("#view=orders")
+	p.wait("the keys", `document.querySelectorAll('table.top tbody tr').length === 8`)
+	p.click("table.top tbody a")
+	p.wait("the key of the row", `document.querySelectorAll('.chip').length === 2`)
+	p.open("#view=orders&key.constructor=tea")
+	p.wait("its events", `document.querySelector('#card-n .value')?.innerText === '40'`)
+	p.click("#pick-shop")
+	p.wait("the list", `document.querySelectorAll('#pick-shop-list li').length === 2`)
+	p.click("#pick-shop-list li")
+	p.wait("the events of both", `document.querySelector('#card-n .value').innerText === '20'`)
+}
+
 // compareRows compares the table of rows with the API's answer to the same question.
 func (p *tab) compareRows(s *server, path string, names []string) {
 	p.t.Helper()

@@ -6,11 +6,22 @@ export const base = new URL('../', import.meta.url);
 
 const STORED = 'anabranch-key';
 
+// known has the last answers to the current key: {tag, body} by address. Another key gets an empty map. A late answer
+// to the old key only reaches the old map.
+let known = new Map();
+const MOST_KNOWN = 40;
+
 // The key lives as long as the tab. Nothing else is stored.
 export const key = {
   get: () => sessionStorage.getItem(STORED) ?? '',
-  set: (text) => sessionStorage.setItem(STORED, text),
-  forget: () => sessionStorage.removeItem(STORED),
+  set: (text) => {
+    sessionStorage.setItem(STORED, text);
+    known = new Map();
+  },
+  forget: () => {
+    sessionStorage.removeItem(STORED);
+    known = new Map();
+  },
 };
 
 // Problem is an answer that is an error, in the API's own words.
@@ -57,14 +68,12 @@ export function url(path, parameters) {
   return u;
 }
 
-const known = new Map(); // address: {tag, body}, of the last answers
-const MOST_KNOWN = 40;
-
 // get asks a path. The answer is {body, changed}: changed is false if the server says that its last answer to the same
 // question still holds. Error: a Problem; or a TypeError if the server cannot be reached.
 export async function get(path, parameters, signal) {
   const u = url(path, parameters).href;
-  const before = known.get(u);
+  const answers = known,
+    before = answers.get(u);
   const answer = await fetch(u, { headers: headersOf(before?.tag), cache: 'no-store', signal });
   const date = Date.parse(answer.headers.get('date'));
   if (date) ahead = Math.abs(date - Date.now()) < 2000 ? 0 : date - Date.now();
@@ -72,15 +81,10 @@ export async function get(path, parameters, signal) {
   if (!answer.ok) throw await problemOf(answer);
   const body = parse(await answer.text());
   const tag = answer.headers.get('etag');
-  known.delete(u);
-  if (tag) known.set(u, { tag, body });
-  if (known.size > MOST_KNOWN) known.delete(known.keys().next().value);
+  answers.delete(u);
+  if (tag) answers.set(u, { tag, body });
+  if (answers.size > MOST_KNOWN) answers.delete(answers.keys().next().value);
   return { body, changed: true };
-}
-
-// forget drops all answers that the page remembers: those of another key are none of the next one's business.
-export function forget() {
-  known.clear();
 }
 
 // download asks for a file and gives it to the browser. A link cannot send a key along.

@@ -2,6 +2,7 @@
 import { RANGES, stepsOf } from './ask.js';
 import { h, replace } from './dom.js';
 import { Picker } from './picker.js';
+import { withKeys } from './state.js';
 import { ownZone, spell, windowLength, zones } from './time.js';
 
 const STEP_NAMES = { '1d': 'day', '1w': 'week', '1mo': 'month', '1q': 'quarter', '1y': 'year' };
@@ -50,7 +51,7 @@ export class Controls {
           name,
           i,
           (values) => {
-            const keys = { ...this.context().state.keys, [name]: values };
+            const keys = withKeys(this.context().state.keys, { [name]: values });
             if (values.length === 0) delete keys[name];
             this.change({ keys });
           },

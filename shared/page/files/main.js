@@ -1,5 +1,5 @@
 // The page: one state in the address, one loop that asks, and what it draws. See docs/page.md.
-import { forget, get, key, Problem } from './api.js';
+import { get, key, Problem } from './api.js';
 import { byId, foreign, h, replace } from './dom.js';
 import { freshness } from './notes.js';
 import { read, write } from './state.js';
@@ -8,7 +8,15 @@ import { ViewPage } from './view.js';
 
 const VIEWS_EVERY = 10000; // milliseconds between two looks at the list of views
 
-const page = { state: read(), views: [], admin: false, viewPage: null, shown: '', listed: '', entries: [] };
+const page = {
+  state: read(),
+  views: [],
+  admin: null, // whether the key may see the status; null if the server was not asked yet
+  viewPage: null,
+  leaveStatus: null, // an AbortController while the page shows the status
+  listed: '',
+  entries: [],
+};
 
 // go changes the state, and with it the address; then the page shows it.
 function go(changes) {
@@ -118,25 +126,27 @@ function show() {
   if (page.state.tab === 'status') {
     page.viewPage?.stop();
     page.viewPage = null;
-    if (page.shown !== 'status') byId('content').replaceChildren();
-    page.shown = 'status';
-    showStatus(byId('content'), page.views);
+    if (!page.leaveStatus) byId('content').replaceChildren();
+    page.leaveStatus ??= new AbortController();
+    showStatus(byId('content'), page.views, page.leaveStatus.signal);
     return;
   }
+  page.leaveStatus?.abort();
+  page.leaveStatus = null;
   const view = page.views.find((v) => v.name === page.state.view);
   if (!view && page.views.length === 0) {
     showEmpty();
     return;
   }
   if (!page.viewPage) {
-    page.viewPage = new ViewPage(byId('content'), { go, ask: askKey, reload: loadViews });
-    page.shown = 'view';
+    page.viewPage = new ViewPage(byId('content'), { go, ask: changeKey, reload: loadViews });
   }
   page.viewPage.show(page.state, view);
 }
 
-// loadViews asks for the list of views, and shows what is new in it.
+// loadViews asks for the list of views, and shows what is new in it. Of a new key it first asks what the key may see.
 async function loadViews() {
+  page.admin ??= await allowed();
   const { body } = await get('v1/views');
   page.views = body.views;
   show();
@@ -152,7 +162,7 @@ async function watch() {
     try {
       await loadViews();
     } catch (error) {
-      if (error instanceof Problem && error.needsKey) await askKey(error);
+      if (error instanceof Problem && error.needsKey) await changeKey(error);
       // Any other failure is shown by the view itself, which asks more often.
     }
   }
@@ -173,6 +183,7 @@ function askKey(problem) {
     dialog.showModal();
     byId('key-form').onsubmit = () => {
       key.set(input.value.trim());
+      page.admin = null;
       input.value = '';
       asking = null;
       done();
@@ -181,10 +192,19 @@ function askKey(problem) {
   return asking;
 }
 
+// changeKey asks for another key, and shows what that key may see.
+async function changeKey(problem) {
+  await askKey(problem);
+  try {
+    await loadViews();
+  } catch {
+    // The next question of the view or of watch fails as well, and shows why.
+  }
+}
+
 async function start() {
   for (;;) {
     try {
-      page.admin = await allowed();
       await loadViews();
       return;
     } catch (error) {
@@ -202,7 +222,6 @@ async function start() {
 
 byId('key-button').addEventListener('click', () => {
   key.forget();
-  forget();
   location.reload();
 });
 byId('skip').addEventListener('click', (e) => {

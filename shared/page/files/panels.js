@@ -221,7 +221,7 @@ class Panel {
       h('p', { class: 'when' }, span(row.start, row.end)),
       line(name, row.values[name], row.errors?.[name], 'all'),
       row.parts ? [line('batch', batch?.[name], null, 'batch'), line('speed', speed?.[name], null, 'speed')] : null,
-      row.skipped?.[name] ? line('skipped events', row.skipped[name], null, 'left-out') : null,
+      Object.hasOwn(row.skipped ?? {}, name) ? line('skipped events', row.skipped[name], null, 'left-out') : null,
       h('p', { class: row.exact ? 'state exact' : 'state live' }, this.all.what.explain(row)),
     ];
   }

@@ -3,11 +3,15 @@
 
 const KEY = 'key.';
 
+// withKeys returns the keys of a state with some changed. The object has no prototype. With one, every state would have
+// a key field "constructor" whose value is a function.
+export const withKeys = (keys, changes) => Object.assign(Object.create(null), keys, changes);
+
 // read returns the state that an address says. Every field has a value.
 export function read(hash = location.hash) {
   const p = new URLSearchParams(hash.replace(/^#/, ''));
   const list = (name) => (p.get(name) ? p.get(name).split(',') : []);
-  const keys = {};
+  const keys = withKeys();
   for (const [name, value] of p) {
     if (name.startsWith(KEY)) (keys[name.slice(KEY.length)] ??= []).push(value);
   }

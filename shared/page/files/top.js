@@ -1,7 +1,7 @@
 // The greatest keys of a view: which they are over the whole range, and how each went in steps.
 import * as ask from './ask.js';
 import { h, replace } from './dom.js';
-import { write } from './state.js';
+import { withKeys, write } from './state.js';
 import { idOf, showTop } from './tables.js';
 import { orderOf } from './values.js';
 
@@ -42,7 +42,7 @@ export class TopKeys {
       from: of.from,
       to: of.to,
       aggregates: view.aggregates.filter((a) => orderOf(a) === order || chosen.includes(a)),
-      linkOf: (key) => write({ ...state, keys: { ...state.keys, ...oneValue(key) } }),
+      linkOf: (key) => write({ ...state, keys: withKeys(state.keys, oneValue(key)) }),
       sort: (by) => this.go({ order: by }),
     });
   }

@@ -43,7 +43,7 @@ export function texts(value) {
   if (typeof value === 'string') return [{ label: '', value: foreign(value) }];
   if (typeof value === 'boolean') return [{ label: '', value: String(value) }];
   if (Array.isArray(value)) {
-    if (value.length === 0) return [{ label: '', value: 'none stands out' }];
+    if (value.length === 0) return [{ label: '', value: 'none' }];
     return value.map((entry) => {
       const [name, number] = entryOf(entry);
       return { label: name, value: number };

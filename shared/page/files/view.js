@@ -16,7 +16,7 @@ const SOON = 1000,
   LATER = 5000; // milliseconds between two questions
 const IDLE = 60; // after so many answers without a change the page asks less often
 
-const NO_ROW = { values: {}, exact: false };
+const NO_ROW = { values: Object.create(null), exact: false };
 
 export class ViewPage {
   // hooks: go(changes of the state), ask(problem) for a key, reload() the list of views.

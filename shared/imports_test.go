@@ -148,7 +148,8 @@ func rules() map[string]rule {
 
 		"shared/operations": stepping(),
 
-		"shared/agents": {[]string{"shared/access", "shared/api", "shared/calendar", lint, spelling, viewfile},
+		"shared/agents": {[]string{"shared/access", "shared/api", "shared/calendar", "shared/release", lint, spelling,
+			viewfile},
 			[]string{mcpSDK, mcpJSON}},
 
 		"shared/setting": {append(slices.Clone(inner), "shared/runner"), []string{ulid}},
@@ -158,6 +159,7 @@ func rules() map[string]rule {
 		"shared/budget":      {},
 		"shared/runner":      {},
 		"shared/metrics":     {},
+		"shared/release":     {},
 		"shared/access":      {},
 		"shared/accept":      {},
 		"shared/api":         {[]string{"shared/access"}, nil},
@@ -252,7 +254,7 @@ func rules() map[string]rule {
 			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/dev",
 				"cmd/anabranch/doctor", "cmd/anabranch/explain", "cmd/anabranch/fold", "cmd/anabranch/plan", examples, lint,
 				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/agents", "shared/api",
-				"shared/calendar", "shared/event",
+				"shared/calendar", "shared/event", "shared/release",
 				"shared/setting", "shared/spreadsheet", "shared/view", viewfile, spelling},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid, mcpSDK},
 		},

@@ -31,7 +31,7 @@ The tools only read, and need a read key. A server also offers them itself, at /
 // Run serves until the assistant closes standard input.
 func (c *MCPCmd) Run(ctx context.Context, w *world) error {
 	asker := w.client(c.Server, queryRetry, 4)
-	server := agents.NewServer(agents.Settings{API: asker, Now: w.now, Version: w.version, Log: c.log(w)})
+	server := agents.NewServer(agents.Settings{API: asker, Now: w.now, Log: c.log(w)})
 	err := server.Run(ctx, &mcp.IOTransport{Reader: io.NopCloser(w.stdin), Writer: keepOpen{w.stdout}})
 	if errors.Is(err, context.Canceled) || errors.Is(err, io.EOF) {
 		return nil

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
+	"github.com/anabranch/anabranch/shared/release"
 )
 
 // world is everything outside the command that it touches. Tests give it another clock and waits that take no time.
@@ -45,7 +45,7 @@ func newWorld(stdin io.Reader, stdout, stderr io.Writer) *world {
 		terminal: isTerminal(stderr),
 		shown:    isTerminal(stdout),
 		asks:     isTerminal(stdin) && isTerminal(stderr),
-		version:  version(),
+		version:  release.Version(),
 		now:      time.Now,
 		sleep:    client.Sleep,
 		random:   rand.Float64,
@@ -58,16 +58,6 @@ func newWorld(stdin io.Reader, stdout, stderr io.Writer) *world {
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
-}
-
-// version returns the module's version as the Go command recorded it: "v1.2.0", or "(devel)" for a build from a
-// checkout without a tag.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }
 
 // Server holds the flags of every command that talks to a server.

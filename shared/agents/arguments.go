@@ -137,8 +137,12 @@ func (args *arguments) set(a argument, value json.RawMessage) (err error) {
 		}
 		args.fields = map[string][]string{}
 		for _, field := range slices.Sorted(keysOf(given)) {
-			if args.fields[field], err = textsOf(a.name+"."+field, given[field]); err != nil {
+			where := a.name + "." + field
+			if args.fields[field], err = textsOf(where, given[field]); err != nil {
 				return err
+			}
+			if len(args.fields[field]) == 0 { // the API has no parameter for it, and would answer with all values
+				return badParameter("%.80s is an empty array; write at least one value, or omit %[1]s for any value", where)
 			}
 		}
 	}

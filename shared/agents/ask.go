@@ -70,7 +70,7 @@ func (c call) request(query url.Values, path []string) (*http.Request, error) {
 	}
 	where := "/" + strings.Join(escaped, "/")
 	if m := api.Resolve(http.MethodGet, where); m.Route.Scope != access.Read {
-		return nil, badParameter("view=%.60q is not the name of a view; list_views lists them", path[len(path)-1])
+		return nil, badParameter("view=%.60q is not the name of a view; list_views lists them", c.args.texts["view"])
 	}
 	request, err := http.NewRequestWithContext(c.ctx, http.MethodGet, "http://api"+where, nil)
 	if err != nil {

@@ -19,11 +19,11 @@ import (
 type Head struct {
 	Horizon  *string  `json:"horizon" jsonschema:"Batch has counted every event that arrived before this time. null: there is no such time, since the view is a Kappa view, or no run has ended, or the answer holds no numbers."`
 	Complete *string  `json:"complete,omitempty" jsonschema:"Of a Kappa view: every event that arrived before this time is counted."`
-	Exact    *bool    `json:"exact" jsonschema:"Whether every number of this answer is exact. null: the answer holds no numbers."`
+	Exact    *bool    `json:"exact" jsonschema:"Whether every number of this answer is exact. An answer without rows is exact when its range has ended by the horizon. Nothing of a Kappa view is exact. null: the answer holds no numbers."`
 	Zone     string   `json:"time_zone" jsonschema:"Time zone of all times of this answer."`
 	Empty    *Empty   `json:"empty,omitempty" jsonschema:"Why the answer has no rows. Absent where it has some."`
 	Warnings []string `json:"warnings,omitempty" jsonschema:"What is or may be missing. Tell people."`
-	Omitted  []string `json:"omitted,omitempty" jsonschema:"Members that were left out, since they alone exceed the size of an answer."`
+	Omitted  []string `json:"omitted,omitempty" jsonschema:"Members that were left out, since they alone exceed the size of an answer: up to 20 names, and how many more."`
 	Next     string   `json:"next_cursor,omitempty" jsonschema:"Cursor of the rest. Absent: this was all."`
 }
 
@@ -115,7 +115,10 @@ func fits(answer json.RawMessage) bool {
 	return err == nil && len(result) <= MaxAnswer-reserve
 }
 
-// shrink removes the largest members of an answer until it fits, and names them. What every answer has stays.
+// maxNames is the maximum number of removed members that an answer names. It counts those beyond.
+const maxNames = 20
+
+// shrink removes the largest members of an answer until it fits, and names them in omitted. The members of kept stay.
 func shrink(answer json.RawMessage) (json.RawMessage, error) {
 	var whole map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(answer))
@@ -124,16 +127,21 @@ func shrink(answer json.RawMessage) (json.RawMessage, error) {
 		return nil, err
 	}
 	var omitted []string
+	more := 0 // members beyond those that omitted names
 	for !fits(answer) {
 		name, remove := largest(whole)
 		if remove == nil {
 			return nil, errors.New("the answer is too large for a tool; ask the HTTP API")
 		}
 		remove()
-		if len(omitted) < 20 {
+		if len(omitted) < maxNames {
 			omitted = append(omitted, name)
+		} else {
+			more++
 		}
-		whole["omitted"] = omitted
+		if whole["omitted"] = omitted; more > 0 {
+			whole["omitted"] = append(slices.Clone(omitted), fmt.Sprintf("%d more", more))
+		}
 		var err error
 		if answer, err = json.Marshal(whole); err != nil {
 			return nil, err
@@ -142,14 +150,20 @@ func shrink(answer json.RawMessage) (json.RawMessage, error) {
 	return answer, nil
 }
 
+// kept are the members of an answer that say how to read its numbers, and what it lacks. They are small.
+var kept = []string{"horizon", "complete", "exact", "time_zone", "empty", "next_cursor", "omitted"}
+
 // largest finds the largest value that is no object and no array of objects, and returns its path and what removes it.
-// A value that every answer has is none.
+// It passes by the members of kept.
 func largest(whole map[string]any) (name string, remove func()) {
 	size := 0
 	var walk func(path string, of map[string]any)
 	walk = func(path string, of map[string]any) {
 		for _, member := range slices.Sorted(maps.Keys(of)) {
 			where := path + member
+			if path == "" && slices.Contains(kept, member) {
+				continue
+			}
 			switch value := of[member].(type) {
 			case map[string]any:
 				walk(where+".", value)
@@ -159,9 +173,6 @@ func largest(whole map[string]any) (name string, remove func()) {
 					walk(where+"[].", inner)
 					continue
 				}
-			}
-			if path == "" && slices.Contains([]string{"horizon", "exact", "time_zone", "next_cursor", "omitted"}, member) {
-				continue
 			}
 			text, err := json.Marshal(of[member])
 			if err == nil && len(text) > size {

@@ -114,8 +114,8 @@ func (c call) rows(parameters url.Values) (reply, error) {
 		if out.Empty, err = c.whyEmpty(view, a, parameters); err != nil {
 			return reply{}, err
 		}
-		ended := hasEnded(a)
-		out.Exact = &ended
+		exact := a.Horizon != nil && hasEnded(a) // nothing of a Kappa view is exact
+		out.Exact = &exact
 	}
 	pin := cursor{Generation: a.Generation}
 	if parameters.Has("from") && a.From != nil {
@@ -171,15 +171,15 @@ func (c call) keys() (reply, error) {
 	if c.at.API != "" {
 		parameters.Set("cursor", c.at.API)
 	}
+	d, err := c.loadView(view) // before the keys, so that its horizon is not later than they are
+	if err != nil {
+		return reply{}, err
+	}
 	var p page
 	if err := c.get(&p, parameters, "v1", "views", view, "keys"); err != nil {
 		return reply{}, err
 	}
 	if err := c.checkGeneration(p.Generation); err != nil {
-		return reply{}, err
-	}
-	d, err := c.loadView(view)
-	if err != nil {
 		return reply{}, err
 	}
 	out := &Keys{View: view, Keys: p.Keys, Head: Head{Horizon: d.Horizon, Complete: d.Complete, Zone: "UTC",

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,6 +36,25 @@ func TestTable(t *testing.T) {
 	}
 	if found, ok := api.Find("GET /v1/view"); ok {
 		t.Errorf("found %+v", found)
+	}
+}
+
+// TestDocumented checks that the table of docs/http.md has each route, with the scope of the key that it needs.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range api.Routes() {
+		scope := "| " + string(r.Scope) + " |"
+		if r.IsOpen() {
+			scope = "| none |"
+		}
+		if !slices.ContainsFunc(strings.Split(string(text), "\n"), func(line string) bool {
+			return strings.HasPrefix(line, "| `") && strings.Contains(line, "`"+string(r.Key)+"`") && strings.Contains(line, scope)
+		}) {
+			t.Errorf("docs/http.md has no row with `%s` %s", r.Key, scope)
+		}
 	}
 }
 

@@ -43,7 +43,8 @@ views:
 type fixture struct {
 	*simulation.World
 	*handler.Handler
-	asked []api.Key // routes that the tools asked for
+	asked []api.Key     // routes that the tools asked for
+	after func(api.Key) // nil, or runs behind each of their requests
 	sent  int
 }
 
@@ -63,9 +64,13 @@ func newFixture(t testing.TB) *fixture {
 	s.Handler = handler.New(handler.Settings{
 		Query: func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 			s.asked = append(s.asked, api.Key(r.RouteKey))
-			return query.Handle(ctx, r)
+			answer, err := query.Handle(ctx, r)
+			if s.after != nil {
+				s.after(api.Key(r.RouteKey))
+			}
+			return answer, err
 		},
-		MaxAnswer: 6 << 20, Now: w.Serving.Now, Version: "test", Log: log,
+		MaxAnswer: 6 << 20, Now: w.Serving.Now, Log: log,
 	})
 	s.Wait(time.Minute)
 	s.tick(t)

@@ -6,6 +6,7 @@ package handler
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -29,14 +30,13 @@ type Settings struct {
 	Query     func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 	MaxAnswer int // setting.All.MaxAnswer
 	Now       func() time.Time
-	Version   string // of the program
 	Log       *slog.Logger
 }
 
 // New returns a handler.
 func New(s Settings) *Handler {
 	return &Handler{maxAnswer: s.MaxAnswer, tools: agents.Handler(agents.Settings{
-		API: caller(s.Query), Now: s.Now, Version: s.Version, Log: func(what string) { s.Log.Error(what) },
+		API: caller(s.Query), Now: s.Now, Log: func(what string) { s.Log.Error(what) },
 	})}
 }
 
@@ -59,7 +59,12 @@ func (h *Handler) Handle(
 	}
 	w := recorder{header: http.Header{}, status: http.StatusOK}
 	h.tools.ServeHTTP(&w, asked)
-	return w.answer(to)
+	answer, err := w.answer(to)
+	if large := (*respond.TooLarge)(nil); errors.As(err, &large) { // tools answer with 8 KB, but an error quotes a request
+		large.Advice = "send a shorter request"
+		return to.Fail(respond.Problem{Status: http.StatusUnprocessableEntity, Code: "too_large", Detail: large.Error()})
+	}
+	return answer, err
 }
 
 // recorder keeps an answer until it is whole.

@@ -16,6 +16,7 @@ import (
 	"github.com/anabranch/anabranch/functions/mcp/handler"
 	"github.com/anabranch/anabranch/shared/agents"
 	"github.com/anabranch/anabranch/shared/api"
+	"github.com/anabranch/anabranch/shared/release"
 
 	"log/slog"
 )
@@ -87,7 +88,7 @@ func TestProtocol(t *testing.T) {
 		{"POST /mcp", "text/plain", accept, "{}", 415, "application/json"},
 		{"POST /mcp", "application/json", "text/html", "{}", 400, "Accept"},
 		{"POST /mcp", "application/json", accept, "{", 400, ""},
-		{"POST /mcp", "application/json", accept, "[]", 400, ""},
+		{"POST /mcp", "application/json", accept, "[]", 400, `"message":"the body is a JSON-RPC batch; send one message`},
 		{"POST /mcp", "application/json", accept, `{"jsonrpc":"2.0","method":"notifications/initialized"}`, 202, ""},
 		{"POST /mcp", "application/json", accept, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"drop"}}`,
 			200, "drop"},
@@ -101,6 +102,49 @@ func TestProtocol(t *testing.T) {
 	r := events.APIGatewayV2HTTPRequest{RouteKey: "POST /mcp", Body: "{}", IsBase64Encoded: true}
 	if got, err := s.Handle(t.Context(), r); err != nil || got.StatusCode != 400 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestBatches checks that a JSON-RPC batch runs none of its calls, whatever version of the protocol the request names.
+func TestBatches(t *testing.T) {
+	s := newFixture(t)
+	one := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_views"}}`
+	for _, version := range []string{"", "2025-03-26", "2025-06-18"} {
+		for _, begin := range []string{"[", " \r\n\t["} {
+			headers := map[string]string{"content-type": "application/json", "accept": "application/json, text/event-stream"}
+			if version != "" {
+				headers["mcp-protocol-version"] = version
+			}
+			r, err := s.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
+				RouteKey: "POST /mcp", Body: begin + one + "," + one + "]", Headers: headers,
+			})
+			want := `{"error":{"code":-32600,"message":"the body is a JSON-RPC batch; send one message in each request"},` +
+				`"id":null,"jsonrpc":"2.0"}`
+			if err != nil || r.StatusCode != 400 || strings.TrimSpace(r.Body) != want || len(s.asked) > 0 {
+				t.Errorf("version %q: %d %.300s, %v; the tools asked %v", version, r.StatusCode, r.Body, err, s.asked)
+			}
+		}
+	}
+}
+
+// TestTooLarge checks that an answer which exceeds Lambda's maximum is a problem, and no failed invocation. The name of
+// an unknown tool makes such an answer: each of its quotes is 8 bytes there.
+func TestTooLarge(t *testing.T) {
+	s := newFixture(t)
+	name := strings.Repeat(`\"`, agents.MaxRequest/2-100)
+	r := s.post(t, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+name+`"}}`)
+	if r.StatusCode != 422 || !strings.Contains(r.Body, `"code":"too_large"`) ||
+		!strings.Contains(r.Body, "send a shorter request") {
+		t.Errorf("%d %.300s", r.StatusCode, r.Body)
+	}
+}
+
+// TestVersion checks that the server names a version, which the protocol requires.
+func TestVersion(t *testing.T) {
+	r := newFixture(t).post(t, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",`+
+		`"capabilities":{},"clientInfo":{"name":"test","version":"1"}}}`)
+	if want := fmt.Sprintf(`"version":%q`, release.Version()); !strings.Contains(r.Body, want) || release.Version() == "" {
+		t.Errorf("%s; want %s", r.Body, want)
 	}
 }
 
@@ -121,7 +165,10 @@ func TestProblems(t *testing.T) {
 		{"query", `{"view":"nothing"}`, `unknown_view: unknown view: "nothing"`},
 		{"describe_view", `{"view":".."}`, "unknown_view"},
 		{"describe_view", `{"view":"../admin/views"}`, "unknown_view"},
-		{"describe_view", `{"view":""}`, "is not the name of a view"},
+		{"describe_view", `{"view":""}`, `view="" is not the name of a view; list_views lists them`},
+		{"query", `{"view":""}`, `view="" is not the name of a view`},
+		{"query", `{"view":"purchases","key":{"user":[]}}`, "key.user is an empty array; write at least one value, or omit " +
+			"key.user for any value"},
 		{"list_keys", `{"view":"purchases","order":"up"}`, `unknown order="up"`},
 		{"explain_row", `{"view":"purchases","window":"soon"}`, `window="soon"`},
 		{"lint_definition", `{"definition":"` + strings.Repeat("x", 256<<10+1) + `"}`, "the maximum is 262144"},

@@ -30,6 +30,7 @@ func start(e *launch.Environment) lambda.Handler {
 	control, settings := tables.Control(e), e.Settings()
 	stores := serving.Stores{Catalog: control, Programs: &programs.Cache{}, Base: tables.Base(e), Speed: tables.Speed(e)}
 	answers := serving.New(stores, control, settings, e.Parallel(), time.Now)
-	h := handler.New(promql.New(answers, promql.BoundsOf(settings)), time.Now, settings.MaxAnswer, e.Log())
+	api := promql.New(answers, promql.BoundsOf(settings), e.Log())
+	h := handler.New(api, time.Now, settings.MaxAnswer, e.Log())
 	return lambda.NewHandler(h.Handle)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/prometheus/promql"
@@ -16,6 +17,7 @@ import (
 type Bounds struct {
 	Series  int           // series of one selector, and keys of a view that a selector reads
 	Samples int           // samples that all selectors of a question read
+	Bytes   int           // memory of the states, the series and the samples that all selectors of a question read
 	Points  int           // samples in memory at one time, while the engine evaluates
 	Steps   int           // instants of a question or of a subquery
 	Text    int           // bytes of an expression or of a matcher
@@ -26,23 +28,28 @@ type Bounds struct {
 func BoundsOf(s setting.All) Bounds {
 	const perRow = 10 // samples for each row of an answer: they are small
 	return Bounds{
-		Series: s.MaxKeys, Samples: perRow * s.MaxRows, Points: 5_000_000, Steps: 11_000, Text: 16 << 10,
-		Time: 20 * time.Second,
+		Series: s.MaxKeys, Samples: perRow * s.MaxRows, Bytes: s.MaxMerged, Points: 5_000_000, Steps: 11_000,
+		Text: 16 << 10, Time: 20 * time.Second,
 	}
 }
 
-// Refusal is the error for a question that exceeds a limit. Its text names the limit. Do not retry; ask for less.
+// Refusal is the error for a question that cannot be answered: it exceeds a limit, or its expression fails on the data,
+// for example because two series have the same labels. Its text says which. Do not retry; change the question.
 type Refusal struct{ Detail string }
 
 func (r *Refusal) Error() string { return r.Detail }
 
 func refuse(format string, args ...any) error { return &Refusal{fmt.Sprintf(format, args...)} }
 
-// explain turns errors of the engine about its limits into refusals that name them.
+// explain turns errors of the engine about its limits, and about the expression, into refusals. It passes on others:
+// those of the storage, of a question that was canceled, and a panic inside the engine.
 func (b Bounds) explain(err error) error {
 	var samples promql.ErrTooManySamples
 	var late promql.ErrQueryTimeout
 	var refusal *Refusal
+	var canceled promql.ErrQueryCanceled
+	var storage promql.ErrStorage
+	var panicked runtime.Error
 	switch {
 	case errors.As(err, &refusal):
 		return refusal // without what the engine says around it
@@ -52,9 +59,25 @@ func (b Bounds) explain(err error) error {
 	case errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
 		return refuse("the query takes longer than %s, the maximum; choose fewer series with labels, a shorter range or a "+
 			"longer step", b.Time)
+	case errors.Is(err, ErrRead), errors.Is(err, context.Canceled), errors.As(err, &canceled), errors.As(err, &storage),
+		errors.As(err, &panicked):
+		return err
+	}
+	return refuse("%s", err)
+}
+
+// explainList turns the error of a list that took longer than its bound into a refusal. The context is the list's own.
+func (b Bounds) explainList(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), errListTime) {
+		return refuse("the list takes longer than %s, the maximum; narrow match[] or write fewer selectors", b.Time)
 	}
 	return err
 }
+
+var errListTime = errors.New("the list takes too long")
+
+// mostSelectors is the maximum number of different selectors of a list. Each may read the directories of all views.
+const mostSelectors = 20
 
 // checkQuestion refuses what can be refused before the expression is read. Errors: ErrBadQuestion, *Refusal.
 func (b Bounds) checkQuestion(q Question) error {

@@ -7,16 +7,18 @@ import (
 	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
-
-	"github.com/anabranch/anabranch/shared/serving"
 )
 
 // Matchers are those of one selector.
 type Matchers = []*labels.Matcher
 
-// ParseMatchers reads selectors such as page_views_views{path="/"}. Errors: ErrBadQuestion, *Refusal.
+// ParseMatchers reads selectors such as page_views_views{path="/"}, each once. Errors: ErrBadQuestion, *Refusal.
 func (a *API) ParseMatchers(selectors []string) ([]Matchers, error) {
 	var all []Matchers
+	selectors = slices.Compact(slices.Sorted(slices.Values(selectors)))
+	if n := len(selectors); n > mostSelectors {
+		return nil, refuse("match[] has %d different selectors; the maximum is %d", n, mostSelectors)
+	}
 	for _, text := range selectors {
 		if err := a.bounds.checkText(text); err != nil {
 			return nil, err
@@ -35,7 +37,7 @@ func (a *API) ParseMatchers(selectors []string) ([]Matchers, error) {
 // more than limit. Errors: *Refusal: do not retry. ErrRead: retry.
 func (a *API) Series(ctx context.Context, any []Matchers, limit int) ([]labels.Labels, []string, error) {
 	l := a.newLister(a.limited(limit))
-	warnings, err := a.eachMetric(ctx, any, func(m metric, matchers Matchers) error {
+	warnings, err := a.eachMetric(ctx, any, func(ctx context.Context, m metric, matchers Matchers) error {
 		return l.addSeries(ctx, m, matchers)
 	})
 	if err != nil {
@@ -59,7 +61,7 @@ func (a *API) limited(limit int) int {
 // Errors: as Series.
 func (a *API) Labels(ctx context.Context, any []Matchers) ([]string, []string, error) {
 	names := map[string]bool{labels.MetricName: true}
-	warnings, err := a.eachMetric(ctx, any, func(m metric, _ Matchers) error {
+	warnings, err := a.eachMetric(ctx, any, func(_ context.Context, m metric, _ Matchers) error {
 		for _, label := range m.allLabels() {
 			names[label] = true
 		}
@@ -90,7 +92,7 @@ func (m metric) allLabels() []string {
 func (a *API) Values(ctx context.Context, label string, any []Matchers, limit int) ([]string, []string, error) {
 	values := map[string]bool{}
 	l := a.newLister(a.bounds.Series)
-	warnings, err := a.eachMetric(ctx, any, func(m metric, matchers Matchers) error {
+	warnings, err := a.eachMetric(ctx, any, func(ctx context.Context, m metric, matchers Matchers) error {
 		if label == labels.MetricName {
 			values[m.name] = true
 			return nil
@@ -110,8 +112,20 @@ func (a *API) Values(ctx context.Context, label string, any []Matchers, limit in
 	return sorted, l.warnings, nil
 }
 
-// eachMetric calls do for each metric that any of the selectors accepts; without selectors, for all.
-func (a *API) eachMetric(ctx context.Context, any []Matchers, do func(metric, Matchers) error) ([]string, error) {
+// eachMetric calls do for each metric that any of the selectors accepts; without selectors, for all. It leaves out
+// views that could not be read, with a warning. Errors: those of do; ErrRead; *Refusal, where it takes too long.
+func (a *API) eachMetric(
+	ctx context.Context, any []Matchers, do func(context.Context, metric, Matchers) error,
+) ([]string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.bounds.Time, errListTime)
+	defer cancel()
+	warnings, err := a.visitMetrics(ctx, any, do)
+	return warnings, a.bounds.explainList(ctx, err)
+}
+
+func (a *API) visitMetrics(
+	ctx context.Context, any []Matchers, do func(context.Context, metric, Matchers) error,
+) ([]string, error) {
 	all, err := a.load(ctx)
 	if err != nil {
 		return nil, err
@@ -121,6 +135,7 @@ func (a *API) eachMetric(ctx context.Context, any []Matchers, do func(metric, Ma
 	}
 	warnings := slices.Sorted(maps.Values(all.twice)) // they stand in no list
 	all.twice = nil
+	warnings = append(warnings, all.leaveOutFailed(any)...)
 	for _, matchers := range any {
 		found, notes, err := all.match(matchers)
 		if err != nil {
@@ -128,12 +143,28 @@ func (a *API) eachMetric(ctx context.Context, any []Matchers, do func(metric, Ma
 		}
 		warnings = append(warnings, notes...)
 		for _, m := range found {
-			if err := do(m, matchers); err != nil {
+			if err := ctx.Err(); err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrRead, err)
+			}
+			if err := do(ctx, m, matchers); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return warnings, nil
+}
+
+// leaveOutFailed drops the views that could not be read, so that match does not fail for them. It returns a warning for
+// each that the selectors may concern.
+func (m *metrics) leaveOutFailed(any []Matchers) (warnings []string) {
+	for _, name := range slices.Sorted(maps.Keys(m.failed)) {
+		if slices.ContainsFunc(any, func(matchers Matchers) bool { return mayConcern(matchers, name) }) {
+			warnings = append(warnings, fmt.Sprintf("view %s could not be read, so the list lacks its metrics; ask again",
+				name))
+		}
+	}
+	m.failed = nil
+	return warnings
 }
 
 // Metadata is what the API says of a metric.
@@ -143,11 +174,12 @@ type Metadata struct {
 	Unit string `json:"unit"`
 }
 
-// Metadata returns what there is to say of each metric, or of one; by name. Errors: ErrRead: retry.
-func (a *API) Metadata(ctx context.Context, name string) (map[string][]Metadata, error) {
+// Metadata returns what there is to say of each metric, or of one; by name. A warning names each view that could not be
+// read. Errors: ErrRead: retry.
+func (a *API) Metadata(ctx context.Context, name string) (map[string][]Metadata, []string, error) {
 	all, err := a.load(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	of := map[string][]Metadata{}
 	for _, m := range all.all {
@@ -155,146 +187,5 @@ func (a *API) Metadata(ctx context.Context, name string) (map[string][]Metadata,
 			of[m.name] = []Metadata{{Type: "gauge", Help: m.help}} // each window begins at nothing: no metric is a counter
 		}
 	}
-	return of, nil
+	return of, all.leaveOutFailed([]Matchers{nil}), nil
 }
-
-// lister collects what the directories of keys list.
-type lister struct {
-	*API
-	limit    int
-	keys     map[string][][]string // listed already, by the view, the subset and the filter
-	series   []labels.Labels
-	warnings []string
-}
-
-func (a *API) newLister(limit int) *lister {
-	return &lister{API: a, limit: limit, keys: map[string][][]string{}}
-}
-
-func (l *lister) warn(all ...string) {
-	for _, text := range all {
-		if !slices.Contains(l.warnings, text) {
-			l.warnings = append(l.warnings, text)
-		}
-	}
-}
-
-// addSeries adds the series of a metric that the matchers accept.
-func (l *lister) addSeries(ctx context.Context, m metric, matchers Matchers) error {
-	if m.isOfViews() {
-		if of := m.viewLabels(); accepts(matchers, of) {
-			l.series = append(l.series, of)
-		}
-		return nil
-	}
-	readings := m.readingsOf(matchers)
-	return l.eachKey(ctx, m, matchers, func(values []string) bool {
-		for _, reading := range readings {
-			if len(l.series) == l.limit {
-				return false
-			}
-			l.series = append(l.series, m.seriesLabels(values, reading))
-		}
-		return true
-	})
-}
-
-// addValues adds the values of a label of a metric's series.
-func (l *lister) addValues(ctx context.Context, m metric, label string, matchers Matchers, to map[string]bool) error {
-	at := slices.Index(m.labels, label)
-	switch {
-	case m.isOfViews():
-		if of := m.viewLabels(); of.Has(label) && accepts(matchers, of) {
-			to[of.Get(label)] = true
-		}
-		return nil
-	case label == quantileLabel && m.hasQuantiles():
-		for _, reading := range m.readingsOf(matchers) {
-			to[quantileOf(reading)] = true
-		}
-		return nil
-	case at < 0 || m.hasSmaller(label, matchers):
-		return nil
-	}
-	looked := 0
-	return l.eachKey(ctx, m, matchers, func(values []string) bool {
-		if values[at] != "" {
-			to[values[at]] = true
-		}
-		looked++
-		return looked <= l.limit
-	})
-}
-
-// hasSmaller reports whether a metric with fewer labels has the same values of a label: one of a roll-up, whose
-// directory lists each value for fewer keys. Without a matcher of the name, such a metric is asked as well.
-func (m metric) hasSmaller(label string, matchers Matchers) bool {
-	d := m.reader.Program.Definition
-	fields := d.FieldNames(m.subset)
-	asked := []string{fields[slices.Index(m.labels, label)]}
-	for _, one := range matchers {
-		if one.Name == labels.MetricName || one.Name == quantileLabel {
-			return false
-		}
-		if at := slices.Index(m.labels, one.Name); at >= 0 {
-			asked = append(asked, fields[at])
-		}
-	}
-	plan, ok := d.PlanKeys(asked)
-	return ok && plan != m.subset || m.kind != exact // one metric of a subset is enough, and each has this one
-}
-
-// eachKey calls do for each key of a metric's directory that the matchers accept, until do returns false.
-func (l *lister) eachKey(ctx context.Context, m metric, matchers Matchers, do func(values []string) bool) error {
-	f, ok := m.filterOf(matchers)
-	if !ok {
-		return nil
-	}
-	if !m.ready {
-		l.warn(fmt.Sprintf("view %s is not ready yet: %s", m.view.Name, m.view.WhyNoAnswer()))
-		return nil
-	}
-	name := fmt.Sprintf("%s %d %s", m.view.Name, m.subset, f)
-	keys, known := l.keys[name]
-	if !known {
-		var err error
-		if keys, err = l.list(ctx, m, f); err != nil {
-			return err
-		}
-		l.keys[name] = keys
-	}
-	for _, values := range keys {
-		if !do(values) {
-			l.warn(fmt.Sprintf("view %s has more keys than the first %d, which are listed; narrow match[]", m.view.Name,
-				l.limit))
-			return nil
-		}
-	}
-	return nil
-}
-
-// list lists the keys that a filter accepts: one more than the limit at most.
-func (l *lister) list(ctx context.Context, m metric, f filter) (keys [][]string, err error) {
-	by := serving.KeyFilter{Subset: m.subset, Fields: f.key, Limit: l.limit + 1}
-	if len(f.rest) > 0 {
-		by.Accept = f.accept
-	}
-	for range mostLists {
-		list, err := m.reader.ListKeys(ctx, by, l.serving.Parallel)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrRead, m.name, err)
-		}
-		for _, key := range list.Keys {
-			keys = append(keys, key.Values)
-		}
-		if list.Last == nil || len(keys) > l.limit {
-			return keys, nil
-		}
-		by.After = list.Last
-	}
-	l.warn(fmt.Sprintf("view %s has more keys than were looked at; narrow match[]", m.view.Name))
-	return keys, nil
-}
-
-// mostLists bounds the calls of ListKeys for one list. Each looks at a part of the directory.
-const mostLists = 5

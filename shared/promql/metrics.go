@@ -3,6 +3,7 @@ package promql
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -50,15 +51,16 @@ const quantileLabel = "quantile"
 
 // metrics are all metrics at one moment.
 type metrics struct {
-	all      []metric          // in the order of their names
-	twice    map[string]string // why a name means no metric: two views give it
-	noNumber map[string]string // why a name that a reader may try is no metric: its values are no numbers
-	warnings []string          // views that could not be read
+	all      []metric            // in the order of their names
+	twice    map[string]string   // why a name means no metric: two views give it
+	noNumber map[string]string   // why a name that a reader may try is no metric: its values are no numbers
+	failed   map[view.Name]error // why no generation of a view could be read
 }
 
-// load reads the pointers of all views. Errors: ErrRead.
+// load reads the pointers of all views, and the definitions of their generations. A definition that cannot be read
+// fails its view alone: see metrics.failed. Errors: ErrRead.
 func (a *API) load(ctx context.Context) (metrics, error) {
-	m := metrics{twice: map[string]string{}, noNumber: map[string]string{}}
+	m := metrics{twice: map[string]string{}, noNumber: map[string]string{}, failed: map[view.Name]error{}}
 	views, err := a.serving.Catalog.Views(ctx)
 	if err != nil {
 		return m, fmt.Errorf("%w: %w", ErrRead, err)
@@ -73,7 +75,8 @@ func (a *API) load(ctx context.Context) (metrics, error) {
 		}
 		reader, err := a.serving.Reader(ctx, g)
 		if err != nil {
-			m.warnings = append(m.warnings, fmt.Sprintf("view %s could not be read, and its metrics are missing", v.Name))
+			a.log.ErrorContext(ctx, "a view could not be read", "view", string(v.Name), "error", err)
+			m.failed[v.Name] = err
 			continue
 		}
 		m.addView(metric{view: v, reader: reader, ready: ready})
@@ -157,6 +160,18 @@ func (m *metrics) dropTwice() {
 // isOfViews reports whether the metric is about views themselves: it has one series for each view.
 func (m metric) isOfViews() bool { return m.kind == horizon || m.kind == info }
 
+// warningsOf returns what a result lacks of this metric.
+func (m metric) warningsOf(r *serving.Result) []string {
+	if r.Program == nil {
+		return nil // the range has no window, so nothing was read
+	}
+	skipped := fmt.Sprintf("skipped of GET /v1/views/%s/query", m.view.Name)
+	if m.kind == number {
+		return r.WarningsOf(skipped, m.reader.Program.Definition.Aggregates[m.aggregate].Name)
+	}
+	return r.WarningsOf(skipped)
+}
+
 // window returns the length of the metric's windows.
 func (m metric) window() time.Duration {
 	if m.isOfViews() {
@@ -180,7 +195,9 @@ func (m metric) readings() []aggregate.Reading {
 
 func (m metric) hasQuantiles() bool { return m.readings()[0] != aggregate.Reading{} }
 
-// match returns the metrics whose names the matchers accept. notes say which such names mean no metric.
+// match returns the metrics whose names the matchers accept. notes say which such names mean no metric. Errors:
+// *Refusal. ErrRead, where a view that could not be read may have a metric with such a name: without its series, a sum
+// would be too small.
 func (m metrics) match(matchers []*labels.Matcher) (all []metric, notes []string, err error) {
 	accepts := func(name string) bool {
 		return !slices.ContainsFunc(matchers, func(one *labels.Matcher) bool {
@@ -190,6 +207,11 @@ func (m metrics) match(matchers []*labels.Matcher) (all []metric, notes []string
 	for name, why := range m.twice {
 		if accepts(name) {
 			return nil, nil, &Refusal{why}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.failed)) {
+		if mayConcern(matchers, name) {
+			return nil, nil, fmt.Errorf("%w: view %s: %w", ErrRead, name, m.failed[name])
 		}
 	}
 	for _, of := range m.all {
@@ -202,7 +224,43 @@ func (m metrics) match(matchers []*labels.Matcher) (all []metric, notes []string
 			notes = append(notes, why)
 		}
 	}
-	return all, append(notes, m.warnings...), nil
+	return all, notes, nil
+}
+
+// mayConcern reports whether matchers may accept a metric of a view whose definition is unknown. The names of its own
+// metrics begin with its name.
+func mayConcern(matchers Matchers, of view.Name) bool {
+	isOfViews := func(one *labels.Matcher) bool {
+		switch one.Name {
+		case labels.MetricName:
+			return one.Matches(horizonName) || one.Matches(infoName)
+		case viewLabel:
+			return one.Matches(string(of))
+		}
+		return true
+	}
+	isOfView := func(one *labels.Matcher) bool {
+		return one.Name != labels.MetricName || mayAccept(one, string(of)+"_")
+	}
+	return acceptAll(matchers, isOfViews) || acceptAll(matchers, isOfView)
+}
+
+func acceptAll(matchers Matchers, is func(*labels.Matcher) bool) bool {
+	return !slices.ContainsFunc(matchers, func(one *labels.Matcher) bool { return !is(one) })
+}
+
+// mayAccept reports whether a matcher may accept a text with a prefix. Where that is unknown, it says yes.
+func mayAccept(m *labels.Matcher, prefix string) bool {
+	switch m.Type {
+	case labels.MatchEqual:
+		return strings.HasPrefix(m.Value, prefix)
+	case labels.MatchRegexp:
+		if listed := m.SetMatches(); len(listed) > 0 {
+			return slices.ContainsFunc(listed, func(value string) bool { return strings.HasPrefix(value, prefix) })
+		}
+		return strings.HasPrefix(m.Prefix(), prefix) || strings.HasPrefix(prefix, m.Prefix())
+	}
+	return true
 }
 
 // lookBack returns the longest window of the metrics that an expression names.
@@ -210,7 +268,7 @@ func (m metrics) lookBack(expr parser.Expr) time.Duration {
 	longest := time.Duration(0)
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 		if selector, ok := node.(*parser.VectorSelector); ok {
-			all, _, _ := m.match(selector.LabelMatchers) // a refusal comes again when the selector is read
+			all, _, _ := m.match(selector.LabelMatchers) // an error comes again when the selector is read
 			for _, of := range all {
 				longest = max(longest, of.window())
 			}

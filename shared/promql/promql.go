@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/prometheus/promql"
@@ -29,15 +30,17 @@ type API struct {
 	bounds  Bounds
 	parser  parser.Parser
 	engine  *promql.Engine
+	log     *slog.Logger
 }
 
 // New returns an API over the views that s reads. It reads them within its own bounds, not within those of s.
-func New(s *serving.Serving, bounds Bounds) *API {
+// It logs why a view could not be read.
+func New(s *serving.Serving, bounds Bounds, log *slog.Logger) *API {
 	own := *s
-	own.MaxKeys, own.MaxRows = bounds.Series, bounds.Samples
+	own.MaxKeys, own.MaxRows, own.MaxMerged = bounds.Series, bounds.Samples, bounds.Bytes
 	p := parser.NewParser(parser.Options{})
-	return &API{serving: &own, bounds: bounds, parser: p, engine: promql.NewEngine(promql.EngineOpts{
-		MaxSamples: bounds.Points, Timeout: bounds.Time, Parser: p,
+	return &API{serving: &own, bounds: bounds, parser: p, log: log, engine: promql.NewEngine(promql.EngineOpts{
+		MaxSamples: bounds.Points, Timeout: bounds.Time, Parser: p, Logger: log,
 		EnableAtModifier: true, EnableNegativeOffset: true,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return subqueryStep.Milliseconds() },
 	})}
@@ -64,7 +67,7 @@ type Answer struct {
 // Close frees the memory of the value, which nobody may use any more.
 func (a Answer) Close() { a.query.Close() }
 
-// Errors of a question. Those of the engine about an expression come as they are.
+// Errors of a question, beside *Refusal.
 var (
 	// ErrBadQuestion means that the expression, a matcher or a time is wrong. Do not retry.
 	ErrBadQuestion = errors.New("bad question")
@@ -74,7 +77,7 @@ var (
 
 // Ask evaluates an expression. The caller closes the answer.
 //
-// Errors: ErrBadQuestion, *Refusal, and those of the engine about the expression: do not retry. ErrRead: retry.
+// Errors: ErrBadQuestion, *Refusal: do not retry. ErrRead, and any other: retry.
 func (a *API) Ask(ctx context.Context, q Question) (Answer, error) {
 	expr, err := a.parse(q)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,9 @@ const day = "2026-11-22T"
 // bounds are those of the function.
 var bounds = promql.BoundsOf(setting.Default())
 
+// quiet drops what is logged.
+var quiet = slog.New(slog.DiscardHandler)
+
 func instant(t testing.TB, clock string) time.Time {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339, day+clock+"Z")
@@ -36,7 +40,7 @@ func instant(t testing.TB, clock string) time.Time {
 // samplesOf returns the samples of a range selector at an instant, each as clock=value.
 func samplesOf(t testing.TB, f *servingtest.Fixture, expr string, at time.Time) (all []string) {
 	t.Helper()
-	answer, err := promql.New(f.Serving, bounds).Ask(t.Context(), promql.Question{Expr: expr, Start: at, End: at})
+	answer, err := promql.New(f.Serving, bounds, quiet).Ask(t.Context(), promql.Question{Expr: expr, Start: at, End: at})
 	if err != nil {
 		t.Fatal(expr, err)
 	}
@@ -95,7 +99,7 @@ func TestStale(t *testing.T) {
 		"11:01:20": "4", "11:02:00": "4", "12:59:59": "4", "13:00:00": "", "15:30:00": "8", "16:00:00": "",
 	} {
 		at := instant(t, clock)
-		answer, err := promql.New(f.Serving, bounds).Ask(t.Context(), promql.Question{
+		answer, err := promql.New(f.Serving, bounds, quiet).Ask(t.Context(), promql.Question{
 			Expr: `by_user_amount{user="u"}`, Start: at, End: at, LookBack: 24 * time.Hour, // as beside a view of days
 		})
 		if err != nil {
@@ -122,7 +126,7 @@ func TestAKeyWithoutARowInTheOpenWindow(t *testing.T) {
 	f.PutSpeedOf(t, lifecycle.OfDefinition(f.Program.Hash), servingtest.Horizon, f.Program, servingtest.KeyOf("a"), eleven)
 	for clock, want := range map[string]string{"11:00:00": "2", "11:00:59": "2", "11:01:30": "16"} {
 		at := instant(t, clock)
-		answer, err := promql.New(f.Serving, bounds).Ask(t.Context(), promql.Question{
+		answer, err := promql.New(f.Serving, bounds, quiet).Ask(t.Context(), promql.Question{
 			Expr: `sum(by_user_amount{user=~"a|b"})`, Start: at, End: at,
 		})
 		if err != nil {
@@ -145,7 +149,7 @@ func TestNames(t *testing.T) {
 			d.Aggregates = append(d.Aggregates, view.Aggregate{Name: "user_amount", Expr: "count()"})
 		}), "h", lifecycle.Serving),
 	}})
-	api := promql.New(f.Serving, bounds)
+	api := promql.New(f.Serving, bounds, quiet)
 	names, warnings, err := api.Values(t.Context(), "__name__", nil, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +188,8 @@ func TestFailures(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.Fail(call, errors.New("the store is down"))
-		_, err := promql.New(f.Serving, bounds).Ask(t.Context(), promql.Question{Expr: expr, Start: f.Now(), End: f.Now()})
+		api := promql.New(f.Serving, bounds, quiet)
+		_, err := api.Ask(t.Context(), promql.Question{Expr: expr, Start: f.Now(), End: f.Now()})
 		if !errors.Is(err, promql.ErrRead) {
 			t.Errorf("%s fails: %v, want ErrRead", call, err)
 		}
@@ -193,7 +198,7 @@ func TestFailures(t *testing.T) {
 	g := servingtest.Candidate(f.Program, "g", lifecycle.Building)
 	g.Run = 0
 	f.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{g}})
-	api := promql.New(f.Serving, bounds)
+	api := promql.New(f.Serving, bounds, quiet)
 	answer, err := api.Ask(t.Context(), promql.Question{Expr: "by_user_amount", Start: f.Now(), End: f.Now()})
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +222,7 @@ func TestOneRead(t *testing.T) {
 	f := newFixture(t)
 	reads := 0
 	f.Calls = nil
-	_, err := promql.New(f.Serving, bounds).Ask(context.Background(), promql.Question{
+	_, err := promql.New(f.Serving, bounds, quiet).Ask(context.Background(), promql.Question{
 		Expr: `by_user_amount{user="u"} and by_user_exact{user="u"} == 1`, Start: f.Now(), End: f.Now(),
 	})
 	for _, call := range f.Calls {
@@ -247,7 +252,7 @@ func TestRounded(t *testing.T) {
 		// none at 11:00
 		{"08:30:00", "11:01:00", 30 * time.Minute, "09:00:00=1 09:30:00=1 10:00:00=2 10:30:00=2"},
 	} {
-		answer, err := promql.New(f.Serving, bounds).Ask(t.Context(), promql.Question{
+		answer, err := promql.New(f.Serving, bounds, quiet).Ask(t.Context(), promql.Question{
 			Expr: `by_user_amount{user="u"}`, Start: instant(t, c.start), End: instant(t, c.end), Step: c.step,
 		})
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -27,6 +26,7 @@ type queryable struct {
 	lookBack time.Duration
 	read     map[string]serving.Result
 	samples  int   // read so far
+	bytes    int   // kept so far: see Bounds.Bytes
 	err      error // why nothing more is read
 }
 
@@ -113,12 +113,15 @@ func (q *querier) addMetric(
 	if err != nil {
 		return err
 	}
-	set.warn(result.Warnings)
+	set.warn(m.warningsOf(&result))
 	for rows := range keysOf(&result) {
 		for _, reading := range readings {
 			if s := at.samples(rows, m.numberOf(reading)); len(s) > 0 {
 				of := m.seriesLabels(result.KeyOf(&rows[0]), reading)
 				set.all = append(set.all, storage.NewListSeries(of, s))
+				if err := q.keep(m, bytesOfSeries+len(s)*bytesOfSample); err != nil {
+					return err
+				}
 			}
 		}
 		if err := q.bounds.checkSteps(m.name, len(set.all), 0); err != nil {
@@ -177,7 +180,7 @@ func (q *querier) rows(
 		return result, nil
 	}
 	within := *q.serving
-	within.MaxKeys = q.bounds.keysAt(steps)
+	within.MaxKeys, within.MaxMerged = q.bounds.keysAt(steps), max(1, q.bounds.Bytes-q.bytes)
 	result, err := within.Read(ctx, s)
 	if err != nil {
 		return result, q.explain(m, steps, err)
@@ -188,8 +191,25 @@ func (q *querier) rows(
 	if q.samples += len(result.Rows); q.samples > q.bounds.Samples {
 		return result, q.tooManySamples(m)
 	}
+	if err := q.keep(m, result.Bytes()); err != nil {
+		return result, err
+	}
 	q.read[name] = result
 	return result, nil
+}
+
+// Memory of a series without its samples, and of a sample, at least.
+const (
+	bytesOfSeries = 200
+	bytesOfSample = 32
+)
+
+// keep counts memory that the question keeps until its end. Error: *Refusal.
+func (q *querier) keep(m metric, bytes int) error {
+	if q.bytes += bytes; q.bytes > q.bounds.Bytes {
+		return q.tooManyBytes(m)
+	}
+	return nil
 }
 
 // windowsOf returns the range that whole windows are read from: those whose samples are wanted, and two before them,
@@ -211,53 +231,6 @@ func (q *querier) windowsOf(m metric, at timeline) (from, to time.Time, err erro
 
 // clamp keeps a time within those that an event may have.
 func clamp(ms int64) int64 { return min(max(ms, int64(event.MinTime)), int64(event.MaxTime)) }
-
-func (q *querier) tooManySamples(m metric) error {
-	return refuse("%s has more than %d samples in this range, the maximum of a query; choose fewer series with labels, "+
-		"or a shorter range", m.name, q.bounds.Samples)
-}
-
-// tooManyKeys says what would do. Serving bounds keys, and items of keys.
-func (q *querier) tooManyKeys(m metric, steps int64) error {
-	d, remedy := m.reader.Program.Definition, "choose fewer with labels"
-	var names []string
-	for subset := range d.Rollups {
-		names = append(names, baseName(d, view.Subset(subset+1))+"_...")
-	}
-	switch {
-	case m.subset != view.FullKey || len(m.labels) == 0:
-	case len(names) > 0:
-		remedy += ", or use a roll-up: " + strings.Join(names, ", ")
-	default:
-		remedy += ", or add a roll-up to the view"
-	}
-	return refuse("%s reads more than %d keys, or too many items of them, the maximum of a selector%s; %s", m.name,
-		q.bounds.keysAt(steps), atSteps(steps), remedy)
-}
-
-// atSteps names the steps that a maximum follows from.
-func atSteps(steps int64) string {
-	if steps == 1 {
-		return ""
-	}
-	return fmt.Sprintf(" at %d steps", steps)
-}
-
-// explain turns an error of serving into one of this package.
-func (q *querier) explain(m metric, steps int64, err error) error {
-	var parameter *serving.ParameterError
-	switch {
-	case errors.Is(err, serving.ErrTooManyWindows):
-		return q.tooManySamples(m)
-	case errors.Is(err, serving.ErrTooManyKeys):
-		return q.tooManyKeys(m, steps)
-	case errors.Is(err, serving.ErrNotServing):
-		return err
-	case errors.As(err, &parameter):
-		return refuse("%s: %s", m.name, err)
-	}
-	return fmt.Errorf("%w: %s: %w", ErrRead, m.name, err)
-}
 
 // LabelValues implements storage.Querier. The engine never calls it: see API.Values.
 func (q *querier) LabelValues(

@@ -17,7 +17,7 @@ import (
 // refused asks at an instant, and returns the text of the refusal. It fails the test where the answer took much memory.
 func refused(t *testing.T, f *servingtest.Fixture, bounds promql.Bounds, expr string) string {
 	t.Helper()
-	api := promql.New(f.Serving, bounds)
+	api := promql.New(f.Serving, bounds, quiet)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began := time.Now()
@@ -56,7 +56,8 @@ func TestTexts(t *testing.T) {
 		`a{b=~"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"}`, `a{b=~"` + strings.Repeat("/a/path|", 1900) + `x"}`,
 		strings.Repeat("1+", 990) + "1",
 	} {
-		_, err := promql.New(f.Serving, bounds).Ask(t.Context(), promql.Question{Expr: expr, Start: f.Now(), End: f.Now()})
+		api := promql.New(f.Serving, bounds, quiet)
+		_, err := api.Ask(t.Context(), promql.Question{Expr: expr, Start: f.Now(), End: f.Now()})
 		if err != nil {
 			t.Errorf("%.80s: %v", expr, err)
 		}
@@ -106,7 +107,8 @@ func TestManyKeys(t *testing.T) {
 			}
 			continue
 		}
-		_, err := promql.New(f.Serving, bounds).Ask(t.Context(), promql.Question{Expr: expr, Start: f.Now(), End: f.Now()})
+		api := promql.New(f.Serving, bounds, quiet)
+		_, err := api.Ask(t.Context(), promql.Question{Expr: expr, Start: f.Now(), End: f.Now()})
 		if err != nil {
 			t.Errorf("%s: %v", expr, err)
 		}

@@ -139,10 +139,19 @@ func (m *merging) tooLarge() error {
 		what += ", or ask for longer steps with step"
 	}
 	if m.isOfOneKey {
-		return fmt.Errorf("%w: the selection has %s", ErrTooManyWindows, what)
+		return tooManyBytes{fmt.Errorf("%w: the selection has %s", ErrTooManyWindows, what)}
 	}
-	return m.tooMany(m.question, what)
+	return tooManyBytes{m.tooMany(m.question, what)}
 }
+
+// tooManyBytes makes an error an ErrTooManyBytes as well, and leaves its text.
+type tooManyBytes struct{ error }
+
+// Is implements what errors.Is asks for.
+func (tooManyBytes) Is(target error) bool { return target == ErrTooManyBytes }
+
+// Unwrap returns the ErrTooManyKeys or ErrTooManyWindows.
+func (e tooManyBytes) Unwrap() error { return e.error }
 
 // rowOf returns the number of the row of a group that a window belongs to.
 func (m *merging) rowOf(to *group, w view.Window) int {

@@ -1,6 +1,7 @@
 package serving
 
 import (
+	"slices"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/aggregate"
@@ -33,6 +34,31 @@ type Result struct {
 	Horizon  time.Time // batch has covered what arrived before; zero for a Kappa generation
 	Complete time.Time // a Kappa generation has every event that arrived before; zero: unknown, or Lambda
 	Warnings []string  // sentences for people: what may be missing, and for which time
+
+	general []string // Warnings but those of skipped events
+	read    skipped  // what Warnings say of skipped events
+}
+
+// WarningsOf returns the Warnings that the result would have if its selection had only these aggregates, or none. They
+// refer to the list of skipped events by a name.
+func (r Result) WarningsOf(list string, aggregates ...string) []string {
+	isLeftOut := func(v Value) bool { return !slices.Contains(aggregates, v.Name) }
+	shown := slices.DeleteFunc(r.Values(), isLeftOut)
+	return append(slices.Clone(r.general), r.warningsOfSkipped(list, shown)...)
+}
+
+// Bytes returns how much memory the states of the rows take, as Limits.MaxMerged counts it.
+func (r Result) Bytes() int {
+	all, bytes := map[*view.Windows]bool{}, 0
+	for i := range r.Rows {
+		for _, states := range []States{r.Rows[i].States, r.Rows[i].Batch, r.Rows[i].Speed} {
+			if states.Exist() && !all[states.windows] {
+				all[states.windows] = true
+				bytes += states.windows.Bytes()
+			}
+		}
+	}
+	return bytes
 }
 
 // Fields returns the key fields that every row has a value of.

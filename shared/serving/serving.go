@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
@@ -40,6 +41,7 @@ var (
 	ErrBadParameter   = errors.New("bad parameter")
 	ErrTooManyWindows = errors.New("too many windows")
 	ErrTooManyKeys    = errors.New("too many keys")
+	ErrTooManyBytes   = errors.New("too many bytes") // comes with one of both: Limits.MaxMerged is the cause
 )
 
 // Read reads a selection from the generation that answers.
@@ -101,8 +103,8 @@ func (s *Serving) read(
 	result.View, result.Complete, result.ReadAt = pointer, complete, s.Now()
 	result.Skipped = shownSkips(skipped.all, result.Values())
 	skipped.setSkips(result.Rows)
-	result.Warnings = append(append(s.warnings(result), warningsOfCuts(result)...),
-		warningsOfSkipped(result, skipped)...)
+	result.general, result.read = append(s.warnings(result), warningsOfCuts(result)...), skipped
+	result.Warnings = append(slices.Clone(result.general), result.warningsOfSkipped("skipped", result.Values())...)
 	return result, nil
 }
 

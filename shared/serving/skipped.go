@@ -167,8 +167,9 @@ func shownSkips(all []Skip, shown []Value) []Skip {
 	})
 }
 
-// warningsOfSkipped say what rows lack because the view could not use it.
-func warningsOfSkipped(r Result, read skipped) []string {
+// warningsOfSkipped say what rows lack because the view could not use it. list is what the reader knows the list of
+// skipped events by.
+func (r Result) warningsOfSkipped(list string, shown []Value) []string {
 	var all []string
 	var lost int64
 	var places []string
@@ -184,25 +185,25 @@ func warningsOfSkipped(r Result, read skipped) []string {
 	}
 	if lost > 0 {
 		all = append(all, fmt.Sprintf("the view could not use %s of these windows, which are in no row of any key: "+
-			"%s; see skipped", events(lost), strings.Join(places, ", ")))
+			"%s; see %s", events(lost), strings.Join(places, ", "), list))
 	}
 	var short []string
-	for _, shown := range r.Values() {
+	for _, value := range shown {
 		var n int64
 		for _, row := range r.Rows {
-			n += row.States.Skipped(shown.Aggregate)
+			n += row.States.Skipped(value.Aggregate)
 		}
 		if n > 0 {
-			short = append(short, fmt.Sprintf("%s %s", shown.Name, events(n)))
+			short = append(short, fmt.Sprintf("%s %s", value.Name, events(n)))
 		}
 	}
 	if len(short) > 0 {
 		all = append(all, fmt.Sprintf("events of these rows without a usable argument or condition are left out: "+
-			"of %s; see skipped", strings.Join(short, ", of ")))
+			"of %s; see %s", strings.Join(short, ", of "), list))
 	}
-	if read.leavesOut(r) {
-		all = append(all, fmt.Sprintf("skipped covers only the windows from %s to %s; set from and to for others",
-			read.from.Format(time.RFC3339), read.to.Format(time.RFC3339)))
+	if r.read.leavesOut(r) {
+		all = append(all, fmt.Sprintf("%s covers only the windows from %s to %s; set from and to for others", list,
+			r.read.from.Format(time.RFC3339), r.read.to.Format(time.RFC3339)))
 	}
 	return all
 }

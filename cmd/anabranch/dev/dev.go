@@ -170,7 +170,7 @@ func (s *Server) wire() error {
 	s.queryHandler = &queryhandler.Handler{
 		Serving: layers.Serving(), MaxAnswer: s.settings.MaxAnswer, Log: log,
 	}
-	s.promHandler = promhandler.New(promql.New(layers.Serving(), promql.BoundsOf(s.settings.All)), time.Now,
+	s.promHandler = promhandler.New(promql.New(layers.Serving(), promql.BoundsOf(s.settings.All), log), time.Now,
 		s.settings.MaxAnswer, log)
 	s.mcpHandler = mcphandler.New(mcphandler.Settings{
 		Query: s.queryHandler.Handle, MaxAnswer: s.settings.MaxAnswer, Now: time.Now, Log: log,

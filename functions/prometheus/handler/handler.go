@@ -161,8 +161,8 @@ func (h *Handler) labelValues(ctx context.Context, p parameters) (any, []string,
 }
 
 func (h *Handler) metadata(ctx context.Context, p parameters) (any, []string, error) {
-	all, err := h.api.Metadata(ctx, p.values.Get("metric"))
-	return all, nil, err
+	all, warnings, err := h.api.Metadata(ctx, p.values.Get("metric"))
+	return all, warnings, err
 }
 
 // listed writes no list as an empty one.
@@ -182,18 +182,20 @@ type failure struct {
 
 func (h *Handler) fail(ctx context.Context, to respond.To, err error) (response, error) {
 	var large *respond.TooLarge
+	var refusal *promql.Refusal
 	f, status := failure{"error", "execution", err.Error()}, http.StatusUnprocessableEntity
 	switch {
 	case errors.Is(err, errNoEndpoint):
 		f.ErrorType, status = "not_found", http.StatusNotFound
 	case errors.Is(err, promql.ErrBadQuestion):
 		f.ErrorType, status = "bad_data", http.StatusBadRequest
-	case errors.Is(err, promql.ErrRead):
-		h.log.ErrorContext(ctx, "query failed", "error", err)
-		f.ErrorType, f.Error, status = "internal", "the query could not be answered", http.StatusInternalServerError
 	case errors.As(err, &large):
 		large.Advice = "choose fewer series with labels, a shorter range or a longer step"
 		f.Error = large.Error()
+	case errors.As(err, &refusal):
+	default:
+		h.log.ErrorContext(ctx, "query failed", "error", err)
+		f.ErrorType, f.Error, status = "internal", "the query could not be answered", http.StatusInternalServerError
 	}
 	to.Max = 0
 	return to.JSON(status, f)

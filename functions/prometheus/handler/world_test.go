@@ -1,6 +1,7 @@
 package handler_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -59,6 +60,7 @@ type shop struct {
 	url   string
 	sent  int
 	limit promql.Bounds
+	log   bytes.Buffer // of the function prometheus
 }
 
 // open returns a shop that has sold something on four days: the last one is today, and some of its sales are live.
@@ -141,6 +143,12 @@ func (s *shop) sell(at time.Time, data string) {
 	}
 }
 
+// handler returns the handler of the function prometheus.
+func (s *shop) handler() *handler.Handler {
+	log := slog.New(slog.NewTextHandler(&s.log, nil))
+	return handler.New(promql.New(s.Serving, s.limit, log), s.Serving.Now, setting.Default().MaxAnswer, log)
+}
+
 // serve does the work of the gateway.
 func (s *shop) serve(w http.ResponseWriter, r *http.Request) {
 	m := api.Resolve(r.Method, r.URL.EscapedPath())
@@ -156,8 +164,7 @@ func (s *shop) serve(w http.ResponseWriter, r *http.Request) {
 	e.RequestContext.HTTP.Method = r.Method
 	handle := (&queryhandler.Handler{Serving: s.Serving, Log: slog.New(slog.DiscardHandler)}).Handle
 	if m.Route.Function == api.Prometheus {
-		answers := promql.New(s.Serving, s.limit)
-		handle = handler.New(answers, s.Serving.Now, setting.Default().MaxAnswer, slog.New(slog.DiscardHandler)).Handle
+		handle = s.handler().Handle
 	}
 	answer, err := handle(r.Context(), e)
 	if err != nil {

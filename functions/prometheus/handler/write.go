@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 
 	engine "github.com/prometheus/prometheus/promql"
@@ -99,11 +98,6 @@ func appendPoint(dst []byte, ms int64, value float64) []byte {
 	dst = append(dst, '[')
 	dst = strconv.AppendFloat(dst, float64(ms)/1000, 'f', -1, 64)
 	dst = append(dst, `,"`...)
-	switch {
-	case math.IsInf(value, 1):
-		dst = append(dst, "+Inf"...)
-	default:
-		dst = strconv.AppendFloat(dst, value, 'f', -1, 64)
-	}
+	dst = strconv.AppendFloat(dst, value, 'f', -1, 64)
 	return append(dst, `"]`...)
 }

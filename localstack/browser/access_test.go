@@ -88,38 +88,15 @@ func TestKeyChanges(t *testing.T) {
 func TestLeaveStatus(t *testing.T) {
 	s := start(t, orders, 2*time.Second, false)
 	s.send(ordersOf(100))
-	target, err := url.Parse(s.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	var slow atomic.Bool
-	asked, givenUp := make(chan struct{}, 100), make(chan struct{}, 100)
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if slow.Load() && r.URL.Path == "/v1/admin/views" {
-			asked <- struct{}{}
-			select {
-			case <-r.Context().Done():
-				givenUp <- struct{}{}
-				return
-			case <-time.After(3 * time.Second):
-			}
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	defer front.Close()
-	p := newTab(t, front.URL)
+	slow := slowFront(t, s, "/v1/admin/views")
+	p := newTab(t, slow.URL)
 	p.open("#view=orders")
-	slow.Store(true)
+	slow.on.Store(true)
 	p.click("#tabs a:nth-child(2)")
-	<-asked
+	<-slow.asked
 	p.click("#tabs a:nth-child(1)")
 	p.wait("the view", `document.querySelector('#card-n .value')?.innerText === '100'`)
-	select {
-	case <-givenUp:
-	case <-time.After(longest):
-		t.Error("the page still waits for the status")
-	}
+	slow.wantGivenUp()
 	if got := p.text("main"); strings.Contains(got, "Generations") || !strings.Contains(got, "Orders per shop") {
 		t.Errorf("after a person left the status, the page shows %.300q", got)
 	}
@@ -130,4 +107,60 @@ func TestLeaveStatus(t *testing.T) {
 func (p *tab) enterKey(key string) {
 	p.t.Helper()
 	p.do(chromedp.SendKeys(chromedp.CSS("#key-input"), key+"\r"))
+}
+
+// TestLeaveEmptyAnswer checks that the page gives up the rest of a question without rows when a person asks another.
+func TestLeaveEmptyAnswer(t *testing.T) {
+	s := start(t, orders, 2*time.Second, false)
+	s.send(ordersOf(100))
+	slow := slowFront(t, s, "/v1/views/orders/keys")
+	slow.on.Store(true)
+	p := newTab(t, slow.URL)
+	p.do(chromedp.Navigate(slow.URL + "/#view=orders&key.shop=nowhere"))
+	<-slow.asked
+	p.js(`location.hash = '#view=orders', ''`)
+	p.wait("the view", `document.querySelector('#card-n .value')?.innerText === '100'`)
+	slow.wantGivenUp()
+}
+
+// front is a server before another one. Once on is set, it answers one path 3 s late.
+type front struct {
+	*httptest.Server
+	t              *testing.T
+	on             atomic.Bool
+	asked, givenUp chan struct{} // a late answer begins; the browser waits for it no more
+}
+
+func slowFront(t *testing.T, s *server, path string) *front {
+	t.Helper()
+	target, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	f := &front{t: t, asked: make(chan struct{}, 100), givenUp: make(chan struct{}, 100)}
+	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.on.Load() && r.URL.Path == path {
+			f.asked <- struct{}{}
+			select {
+			case <-r.Context().Done():
+				f.givenUp <- struct{}{}
+				return
+			case <-time.After(3 * time.Second):
+			}
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(f.Close)
+	return f
+}
+
+// wantGivenUp checks that the browser gives up a question whose answer is late.
+func (f *front) wantGivenUp() {
+	f.t.Helper()
+	select {
+	case <-f.givenUp:
+	case <-time.After(6 * time.Second):
+		f.t.Error("the page still waits for an answer that it needs no more")
+	}
 }

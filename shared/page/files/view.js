@@ -163,7 +163,7 @@ export class ViewPage {
       if (this.stale) replace(this.notice);
       return;
     }
-    await this.draw(body, aggregates, at, ofView);
+    await this.draw(body, aggregates, at, ofView, signal);
     await this.top.show(this, this.total, ofView, at, signal);
     // Rows of any time may come where there was none, and more than a chart can show where there were few.
     if (this.stepIsGuess || body.data.length > 250) this.step = null;
@@ -185,7 +185,7 @@ export class ViewPage {
     this.stepIsGuess = !row;
   }
 
-  async draw(answer, aggregates, at, ofView) {
+  async draw(answer, aggregates, at, ofView, signal) {
     const { state, view } = this;
     const rows = answer.data.map((r) => ({ ...r, t0: Date.parse(r.start), t1: Date.parse(r.end) }));
     const { body: whole } = await ofView(ask.whole(state, view, this.step, at));
@@ -199,7 +199,7 @@ export class ViewPage {
       aggregates.map((a) => a.name),
       (name) => this.toggle(name),
     );
-    await this.showNothing(rows);
+    await this.showNothing(rows, signal);
     this.cards.hidden = this.legend.hidden = this.charts.hidden = rows.length === 0;
     const horizon = answer.horizon ?? answer.complete;
     replace(this.legend, legend(rows, answer, this.to));
@@ -236,12 +236,12 @@ export class ViewPage {
   }
 
   // showNothing says why there are no rows.
-  async showNothing(rows) {
+  async showNothing(rows, signal) {
     this.empty.hidden = rows.length > 0;
     if (rows.length) return;
     const p = new URLSearchParams({ limit: '1' });
     for (const [field, values] of Object.entries(this.state.keys)) values.forEach((v) => p.append(`key.${field}`, v));
-    const keys = this.view.key.length ? (await get(ask.pathOf(this.view, '/keys'), p)).body : null;
+    const keys = this.view.key.length ? (await get(ask.pathOf(this.view, '/keys'), p, signal)).body : null;
     const [title, words, command] = nothing(this.state, this.view, keys);
     replace(this.empty, h('h2', {}, title), h('p', {}, words), command ? h('pre', {}, command) : null);
   }

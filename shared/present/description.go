@@ -42,9 +42,10 @@ type KeyField struct {
 
 // Aggregate is an aggregate of a view.
 type Aggregate struct {
-	Name  string `json:"name"`
-	Expr  string `json:"expr"`
-	Exact bool   `json:"exact"`
+	Name   string `json:"name"`
+	Expr   string `json:"expr"`
+	Exact  bool   `json:"exact"`
+	Number bool   `json:"number"` // whether its answer, or each of its readings, is a number
 }
 
 // NewDescription presents a view.
@@ -69,8 +70,8 @@ func NewDescription(of serving.Description) Description {
 		d.Rollups = append(d.Rollups, definition.FieldNames(s+1))
 	}
 	for i, a := range definition.Aggregates {
-		exact := of.Program.Functions[i].Exact()
-		d.Aggregates = append(d.Aggregates, Aggregate{Name: a.Name, Expr: a.Expr, Exact: exact})
+		f := of.Program.Functions[i]
+		d.Aggregates = append(d.Aggregates, Aggregate{Name: a.Name, Expr: a.Expr, Exact: f.Exact(), Number: f.IsNumber()})
 	}
 	return d
 }

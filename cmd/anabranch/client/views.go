@@ -57,9 +57,10 @@ type KeyField struct {
 
 // Aggregate is one number of a view.
 type Aggregate struct {
-	Name  string `json:"name"`  // "views"
-	Expr  string `json:"expr"`  // "count()"
-	Exact bool   `json:"exact"` // whether it is exact once batch has its events
+	Name   string `json:"name"`   // "views"
+	Expr   string `json:"expr"`   // "count()"
+	Exact  bool   `json:"exact"`  // whether it is exact once batch has its events
+	Number bool   `json:"number"` // whether its answer, or each of its readings, is a number
 }
 
 // Answer is the answer of a query.

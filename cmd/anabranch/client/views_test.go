@@ -82,7 +82,7 @@ func TestDecodeRefuses(t *testing.T) {
 const viewText = `{"name":"page_views","description":"Requests","definition":"ab","generation":"g",
 "where":"data.status < 400",
 "key":[{"field":"path","expr":"data.path"}],"window":"PT1H","aggregates":[{"name":"views","expr":"count()",
-"exact":true}],"horizon":null,"architecture":"lambda"}`
+"exact":true,"number":true}],"horizon":null,"architecture":"lambda"}`
 
 var wantView = client.View{
 	Name:         "page_views",
@@ -92,7 +92,7 @@ var wantView = client.View{
 	Where:        "data.status < 400",
 	Key:          []client.KeyField{{Field: "path", Expr: "data.path"}},
 	Window:       "PT1H",
-	Aggregates:   []client.Aggregate{{Name: "views", Expr: "count()", Exact: true}},
+	Aggregates:   []client.Aggregate{{Name: "views", Expr: "count()", Exact: true, Number: true}},
 	Architecture: "lambda",
 }
 

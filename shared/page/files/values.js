@@ -22,9 +22,8 @@ export function asked(aggregate) {
 
 // orderOf is what the parameter order says for an aggregate; "" if no key can be greater than another by it.
 export function orderOf(aggregate) {
-  const name = functionOf(aggregate);
-  if (['top', 'first', 'last'].includes(name)) return '';
-  return name === 'quantiles' ? `${aggregate.name}.p95` : aggregate.name;
+  if (!aggregate.number) return '';
+  return functionOf(aggregate) === 'quantiles' ? `${aggregate.name}.p95` : aggregate.name;
 }
 
 // curvesOf are the curves of an aggregate: [{name, pick}], where pick takes the number of a row's values, or null.

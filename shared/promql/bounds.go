@@ -43,7 +43,8 @@ func refuse(format string, args ...any) error { return &Refusal{fmt.Sprintf(form
 
 // explain turns errors of the engine about its limits, and about the expression, into refusals. It passes on others:
 // those of the storage, of a question that was canceled, and a panic inside the engine.
-func (b Bounds) explain(err error) error {
+// ctx is the question's: see limitTime.
+func (b Bounds) explain(ctx context.Context, err error) error {
 	var samples promql.ErrTooManySamples
 	var late promql.ErrQueryTimeout
 	var refusal *Refusal
@@ -56,25 +57,34 @@ func (b Bounds) explain(err error) error {
 	case errors.As(err, &samples):
 		return refuse("the query needs more than %d samples in memory, the maximum; choose fewer series with labels, a "+
 			"shorter range or a longer step", b.Points)
-	case errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
+	case isLate(ctx):
 		return refuse("the query takes longer than %s, the maximum; choose fewer series with labels, a shorter range or a "+
 			"longer step", b.Time)
-	case errors.Is(err, ErrRead), errors.Is(err, context.Canceled), errors.As(err, &canceled), errors.As(err, &storage),
+	case errors.Is(err, ErrRead), errors.As(err, &late), errors.As(err, &canceled), errors.As(err, &storage),
 		errors.As(err, &panicked):
 		return err
 	}
 	return refuse("%s", err)
 }
 
-// explainList turns the error of a list that took longer than its bound into a refusal. The context is the list's own.
+// explainList turns the error of a list that took longer than its bound into a refusal. ctx is the list's.
 func (b Bounds) explainList(ctx context.Context, err error) error {
-	if err != nil && errors.Is(context.Cause(ctx), errListTime) {
+	if err != nil && isLate(ctx) {
 		return refuse("the list takes longer than %s, the maximum; narrow match[] or write fewer selectors", b.Time)
 	}
 	return err
 }
 
-var errListTime = errors.New("the list takes too long")
+// limitTime returns a context that ends after the time of a question.
+func (b Bounds) limitTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, b.Time, errLate)
+}
+
+var errLate = errors.New("the question takes too long")
+
+// isLate reports whether a context of limitTime has ended for its own time. A call of a store may exceed a shorter one,
+// and a caller may give up: both are no fault of the question.
+func isLate(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errLate) }
 
 // mostSelectors is the maximum number of different selectors of a list. Each may read the directories of all views.
 const mostSelectors = 20

@@ -117,7 +117,7 @@ func (a *API) Values(ctx context.Context, label string, any []Matchers, limit in
 func (a *API) eachMetric(
 	ctx context.Context, any []Matchers, do func(context.Context, metric, Matchers) error,
 ) ([]string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.bounds.Time, errListTime)
+	ctx, cancel := a.bounds.limitTime(ctx)
 	defer cancel()
 	warnings, err := a.visitMetrics(ctx, any, do)
 	return warnings, a.bounds.explainList(ctx, err)

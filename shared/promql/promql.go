@@ -83,9 +83,11 @@ func (a *API) Ask(ctx context.Context, q Question) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	ctx, cancel := a.bounds.limitTime(ctx)
+	defer cancel()
 	all, err := a.load(ctx)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, a.bounds.explain(ctx, err)
 	}
 	if q.LookBack == 0 {
 		q.LookBack = all.lookBack(expr)
@@ -99,7 +101,7 @@ func (a *API) Ask(ctx context.Context, q Question) (Answer, error) {
 	result := query.Exec(ctx)
 	if result.Err != nil {
 		query.Close()
-		return Answer{}, a.bounds.explain(result.Err)
+		return Answer{}, a.bounds.explain(ctx, result.Err)
 	}
 	const most = 10 // of each, as Prometheus shows them
 	warnings, infos := result.Warnings.AsStrings(q.Expr, most, most)

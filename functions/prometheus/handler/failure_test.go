@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -17,14 +18,21 @@ import (
 )
 
 // TestInternalErrors checks that an error that is not the client's gets status 500 without its cause, which the log
-// has: one of a store, and one of an engine that was stopped.
+// has: one of a store, and one of an engine that is canceled before it evaluates.
 func TestInternalErrors(t *testing.T) {
-	for cause, fault := range map[string]error{"the table is down": errors.New("the table is down"), "canceled": nil} {
+	for cause, fault := range map[string]error{
+		"the table is down": errors.New("the table is down"), "query was canceled": nil,
+	} {
 		s := openEmpty(t, promql.BoundsOf(setting.Default()))
 		ctx, cancel := context.WithCancel(t.Context())
-		s.Catalog.Hook = func(call memory.Call) memory.Fault {
-			cancel()
-			return memory.Fault{Err: fault}
+		defer cancel()
+		s.Catalog.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: fault} }
+		now, asked := s.Serving.Now, 0
+		s.Serving.Now = func() time.Time {
+			if asked++; asked == 2 { // the handler asks first; the second time, the views are loaded
+				cancel()
+			}
+			return now()
 		}
 		r := events.APIGatewayV2HTTPRequest{
 			RouteKey: string(api.PromAsk), RawQueryString: "query=1", PathParameters: map[string]string{"endpoint": "query"},

@@ -140,7 +140,7 @@ model: ## check the model of the boundary between batch and speed; needs spin an
 	@$(GO) run ./shared/simulation/model/check
 
 .PHONY: page
-page: ## test the page in a real browser, and keep pictures in build/page; needs chromium
+page: build ## test the page in a real browser, and keep pictures in build/page; needs chromium
 	$(GO) test -count=1 -tags browser -timeout 9m -v ./localstack/browser
 
 .PHONY: local e2e emulator emulator-probe localstack

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -192,6 +193,19 @@ func TestDoctorFindsSeededFaults(t *testing.T) {
 		}
 	}
 	t.Logf("%d seeded faults", len(seeded)+3)
+}
+
+// TestDoctorRetained checks that the generation that served before is no fault: nobody should switch back to it.
+func TestDoctorRetained(t *testing.T) {
+	answers := maps.Clone(healthy)
+	answers["/v1/admin/views"] = strings.Replace(healthy["/v1/admin/views"], `"generations":[`,
+		`"generations":[{"generation":"g0","state":"retained","run":90,"ready":true,"waits":""},`, 1)
+	code, report, out := examine(t, answers, 0, "--stack", "shop", "-o", "json")
+	for _, f := range report.Checks {
+		if code != exitOK || f.Result != doctor.OK {
+			t.Errorf("exit code %d, %+v: %s", code, f, out)
+		}
+	}
 }
 
 // TestDoctorClock checks that the doctor finds a clock that is ahead or behind, and no other.

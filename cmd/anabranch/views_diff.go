@@ -26,10 +26,11 @@ const diffLimit = "1000"
 
 // Help returns the text below the flags of --help.
 func (*ViewsDiffCmd) Help() string {
-	return `Compares the answers of both generations for every window of every key. Aggregates that only one of them has
-are named and do not count as a difference. The server reads the keys from every table that the two use, and compares a
-key in several tables once. A key with many items in one table may span several pages of the scan; it is then compared
-and counted once per page.
+	return `Compares a generation, which the output calls the candidate, with the one that serves. Without --generation
+the candidate is the one being built, else the retained one, which served before. The command compares the answers of
+both for every window of every key. Aggregates that only one of them has are named and do not count as a difference.
+The server reads the keys from every table that the two use, and compares a key in several tables once. A key with many
+items in one table may span several pages of the scan; it is then compared and counted once per page.
 
 Exit codes: 0 no window differs; 1 windows differ, or the server refused; 2 wrong flags; 3 the server failed or could
 not be reached, or the view changed during the comparison.

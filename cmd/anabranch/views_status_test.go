@@ -83,6 +83,11 @@ func TestViewsStatus(t *testing.T) {
 
 	tests := map[string]struct{ view, answer, golden string }{
 		"One": {"page_views", one, "views_status.golden"},
+		"Retained": {
+			"page_views",
+			stands(genB, "", gen(genB, "serving", 12, ""), waiting(gen(genA, "retained", 9, ""), "it has run 9")),
+			"views_status_retained.golden",
+		},
 		"Retired": {
 			"page_views",
 			stands(genA, `,"retired":"2026-03-01T11:00:00Z"`, gen(genA, "serving", 12, "")),

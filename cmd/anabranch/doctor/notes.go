@@ -14,6 +14,7 @@ type Kind string
 const (
 	Ready     Kind = "ready"     // a generation may serve, and does not
 	Waiting   Kind = "waiting"   // a generation may not serve yet
+	Retained  Kind = "retained"  // the generation that served before
 	AuditFine Kind = "audit"     // no audit yet, a running one, or one without a finding
 	AuditLost Kind = "lost"      // archived objects are in no run
 	Drift     Kind = "drift"     // stored numbers differ from the archive
@@ -58,12 +59,20 @@ func NotesOf(v client.Status) []Note {
 // Dropping is the state of a generation that was given up: it counts as deleted.
 const Dropping = "dropping"
 
-// readiness says whether a generation may replace the serving one, and else why not; "" if that is no question.
+// retained is the state of the generation that served before.
+const retained = "retained"
+
+// readiness says whether a generation may replace the serving one, and else why not; "" if that is no question. A
+// retained generation waits for nobody: it is only there for a rollback.
 func readiness(v client.Status, g client.Generation) (Kind, string) {
 	id := Short(string(g.ID))
 	switch {
 	case g.ID == v.Serving, g.State == Dropping: // the first already serves; the second never will
 		return "", ""
+	case g.State == retained && g.Waits != "":
+		return Retained, id + " is retained, but anabranch views rollback cannot return to it yet: " + string(g.Waits)
+	case g.State == retained:
+		return Retained, id + " is retained: anabranch views rollback returns to it"
 	case g.Ready:
 		return Ready, id + " is ready to serve"
 	case g.Waits != "":

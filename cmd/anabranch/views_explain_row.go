@@ -33,15 +33,22 @@ func (c *ViewsExplainCmd) explainRow(ctx context.Context, w *world, views *Views
 		return &failure{exitUsage, err}
 	}
 	body, _, err := asker.Query(ctx, c.What, parameters)
-	switch {
-	case err != nil:
+	if err != nil {
 		return w.refused(views.Server, err)
-	case views.Output == "json":
-		return w.write(body)
 	}
 	answer, err := client.DecodeAnswer(body)
 	if err != nil {
 		return err
+	}
+	var warnings []string
+	for _, warning := range answer.Warnings {
+		warnings = append(warnings, client.Member{Value: warning}.Text())
+	}
+	if err := agents.CheckStart(start, length, warnings); err != nil {
+		return usage("--window: %q: %w", c.Window, err)
+	}
+	if views.Output == "json" {
+		return w.write(body)
 	}
 	if err := printAnswer(w, answer, "no window has data of this key"); err != nil {
 		return err

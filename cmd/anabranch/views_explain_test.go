@@ -128,6 +128,24 @@ func TestExplainRow(t *testing.T) {
 	says(t, &s.err, "no row of page_views with this key has a window that starts at 2026-03-01T11:00:00Z")
 }
 
+// TestExplainRowInsideAWindow checks that a time at which no window begins is refused, with the times that would be
+// right.
+func TestExplainRowInsideAWindow(t *testing.T) {
+	const answer = `{"view":"v","key":{},"window":"PT1H","horizon":"2026-03-01T12:00:00Z","data":[],"warnings":[` +
+		`"from=2015-05-17T10:30:00Z cuts the window that begins at 2015-05-17T10:00:00Z: it is left out, since it begins ` +
+		`before the range"]}`
+	address, _ := asked(t, viewThen("PT1H", answer))
+	for _, output := range []string{"table", "json"} {
+		s := newSession()
+		s.do(t, exitUsage, "views", "explain", "v", "--window=2015-05-17T10:30:00Z", "-o", output, "--url", address)
+		says(t, &s.err, `--window: "2015-05-17T10:30:00Z": no window begins at 2015-05-17T10:30:00Z; `+
+			"windows begin at 2015-05-17T10:00:00Z and 2015-05-17T11:00:00Z")
+		if s.out.Len() > 0 {
+			t.Errorf("stdout: %s", &s.out)
+		}
+	}
+}
+
 // TestExplainRowOfEachKey checks that each key has its reason where fields without a value match several keys.
 func TestExplainRowOfEachKey(t *testing.T) {
 	const answer = `{"view":"v","key":{},"group_by":["a"],"window":"PT1H","horizon":"2026-03-01T12:00:00Z","data":[` +

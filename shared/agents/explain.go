@@ -15,7 +15,7 @@ func explainRow() tool {
 			"and why it is or is not exact. Where several keys match, each has a row.",
 		arguments: []argument{
 			viewArgument, keyArgument,
-			{"window", text, true, "Start of the window: RFC 3339, or a date."},
+			{"window", text, true, "Start of the window, as query gives it: RFC 3339, or a date."},
 			{"limit", text, false, "Of several keys: at most so many."},
 			cursorArgument,
 		},
@@ -38,18 +38,21 @@ func explainRow() tool {
 			parameters.Set("from", start.Format(time.RFC3339Nano))
 			parameters.Set("to", start.Add(length).Format(time.RFC3339Nano))
 			parameters.Set("parts", "true")
-			return c.explained(parameters)
+			return c.explained(start, length, parameters)
 		},
 	}
 }
 
 // explained asks for the rows of one window, and says of each why it is or is not exact.
-func (c call) explained(parameters url.Values) (reply, error) {
+func (c call) explained(start time.Time, length time.Duration, parameters url.Values) (reply, error) {
 	r, err := c.rows(parameters)
 	if err != nil {
 		return reply{}, err
 	}
 	out := r.value.(*Rows)
+	if err := CheckStart(start, length, out.Warnings); err != nil {
+		return reply{}, badParameter("window=%.60q: %v", c.args.texts["window"], err)
+	}
 	for i, row := range out.Rows {
 		if out.Rows[i], err = withReason(row, out.Head); err != nil {
 			return reply{}, err

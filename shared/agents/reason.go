@@ -2,6 +2,7 @@ package agents
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -21,6 +22,30 @@ func WindowLength(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("the server's window %q is not a duration; is this an Anabranch server?", text)
 	}
 	return length, nil
+}
+
+// cutWarning is the API's warning that a range begins inside a window. It names the start of that window.
+var cutWarning = regexp.MustCompile(`^from=\S+ cuts the window that begins at (\S+): `)
+
+// CheckStart checks that a window of this length begins at start. warnings are those of an answer whose range began
+// there: the API warns when the range begins inside a window.
+//
+// Error: no window begins at start. It names the starts before and after it. Not retryable.
+func CheckStart(start time.Time, length time.Duration, warnings []string) error {
+	for _, w := range warnings {
+		parts := cutWarning.FindStringSubmatch(w)
+		if parts == nil {
+			continue
+		}
+		before, err := time.Parse(time.RFC3339, parts[1])
+		if err != nil {
+			return fmt.Errorf("the server's warning %q names no time; is this an Anabranch server?", w)
+		}
+		text := func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+		return fmt.Errorf("no window begins at %s; windows begin at %s and %s", text(start), text(before),
+			text(before.Add(length)))
+	}
+	return nil
 }
 
 // RowFacts are what decides whether a row is exact. Times are those of the answer, in RFC 3339.

@@ -171,6 +171,8 @@ func TestProblems(t *testing.T) {
 			"key.user for any value"},
 		{"list_keys", `{"view":"purchases","order":"up"}`, `unknown order="up"`},
 		{"explain_row", `{"view":"purchases","window":"soon"}`, `window="soon"`},
+		{"explain_row", `{"view":"purchases","window":"2025-11-09T14:30:00Z"}`, `window="2025-11-09T14:30:00Z": no window ` +
+			`begins at 2025-11-09T14:30:00Z; windows begin at 2025-11-09T14:00:00Z and 2025-11-09T15:00:00Z`},
 		{"lint_definition", `{"definition":"` + strings.Repeat("x", 256<<10+1) + `"}`, "the maximum is 262144"},
 	} {
 		if a := s.call(t, c[0], c[1]); !strings.Contains(a.Error, c[2]) {

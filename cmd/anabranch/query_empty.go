@@ -43,19 +43,22 @@ func (c *QueryCmd) reasonOfNoRows(ctx context.Context, w *world, server *client.
 	return text + " of this key"
 }
 
-// printNoRows prints why there are no rows, and a line that counts what the view could not use.
+// printNoRows prints why there are no rows, and a line that counts the events that are in no row of any key. An event
+// whose number an aggregate could not use is in a row, so it is no reason for an answer without rows.
 func printNoRows(w io.Writer, a client.Answer, reason string) error {
 	if _, err := fmt.Fprintln(w, "no rows:", table.Printable(reason)); err != nil {
 		return err
 	}
 	var events int64
 	for _, s := range a.Skipped {
-		events += s.Events
+		if !s.IsOfAggregate() {
+			events += s.Events
+		}
 	}
 	if events == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "\nThe view could not use %s of the windows, under any key; -o json lists them.\n",
-		plural(int(events), "event"))
+	_, err := fmt.Fprintf(w, "\nThe view could not use %s of the windows, which are in no row of any key; "+
+		"-o json lists them.\n", plural(int(events), "event"))
 	return err
 }

@@ -28,6 +28,12 @@ func TestQueryWithoutRows(t *testing.T) {
 	if want := "GET /v1/views/traffic/keys?key.method=GET&key.path=%2F&limit=1"; last() != want {
 		t.Errorf("asked %s, want %s", last(), want)
 	}
+	lacking := strings.Replace(emptyAnswer, whereSkips, whereSkips+`,{"place":"aggregates.size","reason":"missing",`+
+		`"events":5000},{"place":"key.path","reason":"missing","events":34}`, 1)
+	address, _ = asked(t, keysAnd(ok(unlisted), ok(lacking)))
+	s = newSession()
+	s.do(t, exitOK, "query", "traffic", "path=/", "--url", address)
+	says(t, &s.out, "The view could not use 1234 events of the windows, which are in no row of any key;")
 	bounded := strings.Replace(emptyAnswer, `"key":{}`, `"key":{},"from":"2015-05-17T00:00:00Z","to":"2015-05-18T00:00:00Z"`, 1)
 	const in = "no rows: no window from 2015-05-17T00:00:00Z to 2015-05-18T00:00:00Z has data"
 	for name, c := range map[string]struct {

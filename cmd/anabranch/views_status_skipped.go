@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 )
@@ -54,7 +53,7 @@ func skippedInAll(v client.View) string {
 	var lost int64
 	var whole, part client.Skip // the worst of each kind
 	for _, s := range v.Skipped {
-		if isOfAggregate(s) {
+		if s.IsOfAggregate() {
 			part = worse(part, s)
 			continue
 		}
@@ -71,9 +70,6 @@ func skippedInAll(v client.View) string {
 	}
 	return fmt.Sprintf("%s see anabranch views %s", text, v.Name)
 }
-
-// isOfAggregate reports whether the events are in their rows and only lack a number.
-func isOfAggregate(s client.Skip) bool { return strings.HasPrefix(s.Place, "aggregates.") }
 
 func worse(a, b client.Skip) client.Skip {
 	if b.Events > a.Events {

@@ -2,6 +2,7 @@ package agents
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -200,8 +201,10 @@ func status() tool {
 	view.required = false
 	return tool{
 		name: "status", title: "Show the freshness of views",
-		description: "Shows for each view whether it answers, how fresh it is, how many events it could not use, and the " +
-			"warnings that every answer of it has now. The horizon of the answer is the oldest of all views.",
+		description: "Shows for each view whether it answers, how fresh it is, what it could not use, and the warnings " +
+			"that every answer of it has now. skipped counts the events that are in no row; skipped_values counts the values " +
+			"that aggregates lack of events that are in rows: one for each event and aggregate. Both cover the windows from " +
+			"skipped_from on. The horizon of the answer is the oldest of all views.",
 		arguments: []argument{view, cursorArgument}, output: schemaFor[Views](),
 		run: func(c call) (reply, error) {
 			views, err := c.loadViews()
@@ -210,15 +213,27 @@ func status() tool {
 	}
 }
 
-// fresh returns what status shows of a view.
-func fresh(d description) any {
-	var skipped int64
-	for _, s := range d.Skipped {
-		var of struct{ Events int64 }
-		if json.Unmarshal(s, &of) == nil {
-			skipped += of.Events
+// countSkipped counts the events that are in no row, and the values that aggregates lack. An event that is in a row
+// counts among the values once for each aggregate that lacks its value.
+func countSkipped(skipped []Object) (events, values int64) {
+	for _, s := range skipped {
+		var of struct {
+			Place  string
+			Events int64
+		}
+		_ = json.Unmarshal(s, &of) // it was decoded from the API's answer
+		if strings.HasPrefix(of.Place, "aggregates.") {
+			values += of.Events
+		} else {
+			events += of.Events
 		}
 	}
+	return events, values
+}
+
+// fresh returns what status shows of a view.
+func fresh(d description) any {
+	skipped, values := countSkipped(d.Skipped)
 	return struct {
 		Name         string          `json:"name"`
 		Architecture string          `json:"architecture"`
@@ -227,12 +242,13 @@ func fresh(d description) any {
 		Complete     *string         `json:"complete,omitempty"`
 		Lag          json.RawMessage `json:"lag,omitempty"`
 		Late         bool            `json:"late"`
-		Skipped      int64           `json:"skipped"` // over all places; an event may count at several
+		Skipped      int64           `json:"skipped"`
+		Values       int64           `json:"skipped_values"`
 		SkippedFrom  string          `json:"skipped_from"`
 		Warnings     []string        `json:"warnings"`
 		Error        string          `json:"error,omitempty"`
 	}{
-		d.Name, d.Architecture, d.State, d.Horizon, d.Complete, d.Lag, isLate(d.Warnings), skipped, d.SkippedFrom,
-		d.Warnings, d.Error,
+		d.Name, d.Architecture, d.State, d.Horizon, d.Complete, d.Lag, isLate(d.Warnings), skipped, values,
+		d.SkippedFrom, d.Warnings, d.Error,
 	}
 }

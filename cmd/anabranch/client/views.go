@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -45,6 +46,10 @@ type Skip struct {
 		ID     string `json:"id"`
 	} `json:"sample"`
 }
+
+// IsOfAggregate reports whether the events are in their rows, and only an aggregate lacks their values. Such an event
+// counts once for each aggregate that lacks its value.
+func (s Skip) IsOfAggregate() bool { return strings.HasPrefix(s.Place, "aggregates.") }
 
 // IsKappa says whether the stream alone maintains the view. Its answers have no horizon.
 func (v View) IsKappa() bool { return v.Architecture == "kappa" }

@@ -257,6 +257,12 @@ func TestStatus(t *testing.T) {
 		strings.Contains(a.text, "purchases") {
 		t.Errorf("%s", a.text)
 	}
+	s.buy(t, "2026-01-01T00:00:30Z", `{"user":"ann","shop":"a"}`)            // amount and largest lack its amount
+	s.buy(t, "2026-01-01T00:00:30Z", `{"shop":"a","amount":1}`)              // in no row
+	s.buy(t, "2026-01-01T00:00:30Z", `{"user":"ann","shop":"a","amount":1}`) // all is well
+	if a := s.must(t, "status", `{"view":"purchases"}`); !strings.Contains(a.text, `"skipped":1,"skipped_values":2,`) {
+		t.Errorf("%s", a.text)
+	}
 	s.Wait(24 * time.Hour)
 	a := s.must(t, "status", `{}`)
 	if !strings.Contains(a.text, `"late":true`) || !strings.Contains(a.text, fmt.Sprintf("%q", "purchases")) {

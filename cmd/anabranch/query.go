@@ -180,6 +180,9 @@ func (c *QueryCmd) Run(ctx context.Context, w *world) error {
 	}
 	server := w.client(c.Server, queryRetry, 1)
 	if err := c.Groups.orderTop(ctx, server, c.View, parameters); err != nil {
+		if _, own := errors.AsType[*failure](err); own {
+			return err
+		}
 		return w.refused(c.Server, err)
 	}
 	body, aside, err := server.Query(ctx, c.View, parameters)

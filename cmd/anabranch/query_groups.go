@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
@@ -13,7 +15,7 @@ import (
 // Groups are the flags for queries over many keys.
 type Groups struct {
 	By     *string `help:"Merge keys with the same values of these fields, with commas between them; empty: all keys." placeholder:"FIELDS"`
-	Top    *int    `help:"List this many groups, the greatest in --order first. Default order: the view's first aggregate." placeholder:"N"`
+	Top    *int    `help:"List this many groups, the greatest in --order first. Default order: the view's first number." placeholder:"N"`
 	Order  string  `help:"Order groups by an aggregate, or by a reading such as latency.p95; - in front: the greatest first." placeholder:"NAME"`
 	Limit  *int    `help:"List at most this many groups." placeholder:"N"`
 	Cursor string  `help:"Go on where an earlier answer ended."`
@@ -48,7 +50,8 @@ func (g *Groups) set(p url.Values) error {
 	return nil
 }
 
-// orderTop sets the order that --top has where none is given: the view's first aggregate, the greatest first.
+// orderTop sets the order that --top has where none is given: the view's first aggregate that is a number, the greatest
+// first.
 func (g *Groups) orderTop(ctx context.Context, server *client.Client, view string, p url.Values) error {
 	if g.Top == nil || g.Order != "" {
 		return nil
@@ -61,10 +64,25 @@ func (g *Groups) orderTop(ctx context.Context, server *client.Client, view strin
 	if err != nil {
 		return err
 	}
-	if len(described.Aggregates) > 0 {
-		p.Set("order", "-"+described.Aggregates[0].Name)
+	order := orderOf(described)
+	if order == "" {
+		return usage("--top %d: no aggregate of view %s is a number to order by; write --limit %[1]d", *g.Top, view)
 	}
+	p.Set("order", order)
 	return nil
+}
+
+// orderOf is the order by a view's first aggregate that is a number, the greatest first; "" if the view has none. Of
+// quantiles it is p95, as on the page.
+func orderOf(v client.View) string {
+	at := slices.IndexFunc(v.Aggregates, func(a client.Aggregate) bool { return a.Number })
+	switch {
+	case at < 0:
+		return ""
+	case strings.HasPrefix(strings.TrimSpace(v.Aggregates[at].Expr), "quantiles"):
+		return "-" + v.Aggregates[at].Name + ".p95"
+	}
+	return "-" + v.Aggregates[at].Name
 }
 
 // groupHead adds what an answer says about its groups and its rows.

@@ -405,13 +405,41 @@ func TestQueryGroups(t *testing.T) {
 	}
 }
 
+// TestQueryTopOrder checks that --top orders by the view's first aggregate that is a number, and refuses a view without
+// one.
+func TestQueryTopOrder(t *testing.T) {
+	const best = `{"name":"best","expr":"top(data.path, 3)","number":false}`
+	for aggregates, order := range map[string]string{
+		best + `,{"name":"km","expr":"sum(data.km)","number":true}`:         "-km",
+		best + `,{"name":"took","expr":"quantiles(data.km)","number":true}`: "-took.p95",
+		best: "",
+	} {
+		address, last := asked(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if r.URL.Path == "/v1/views/v" {
+				_, _ = io.WriteString(w, `{"name":"v","aggregates":[`+aggregates+`]}`)
+			}
+		})
+		s := newSession()
+		if order == "" {
+			s.do(t, exitUsage, "query", "--url", address, "v", "--top", "3", "-o", "csv")
+			says(t, &s.err, "--top 3: no aggregate of view v is a number to order by; write --limit 3\n")
+			continue
+		}
+		s.do(t, exitOK, "query", "--url", address, "v", "--top", "3", "-o", "csv")
+		if got := last(); got != "GET /v1/views/v/query?format=csv&limit=3&order="+order+"&step=all" {
+			t.Errorf("it asks %s, want order=%s", got, order)
+		}
+	}
+}
+
 // TestQueryTop checks that --top orders by the view's first aggregate.
 func TestQueryTop(t *testing.T) {
 	address, last := asked(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Anabranch-Next", "eyJn")
 		if r.URL.Path == "/v1/views/v" {
-			_, _ = io.WriteString(w, `{"name":"v","aggregates":[{"name":"views"},{"name":"bytes"}]}`)
+			_, _ = io.WriteString(w, `{"name":"v","aggregates":[{"name":"views","number":true},{"name":"bytes","number":true}]}`)
 		}
 	})
 	s := newSession()

@@ -32,7 +32,7 @@ func TestLint(t *testing.T) {
 	slips := brokenSample(t, "path: data.path", "path: data.pth")
 	s = newSession()
 	s.do(t, exitOK, "views", "lint", slips, "--events="+sampleEvents)
-	says(t, &s.out, slips+":8:13: warning: none of the first 1000 events had data.pth; they have data.path\n",
+	says(t, &s.out, slips+":8:13: warning: none of the first 9999 events had data.pth; they have data.path\n",
 		": 3 views, 0 errors, 1 warning, ")
 	broken := brokenSample(t, "count()", "cont()", "24h", "25h")
 	s = newSession()

@@ -73,17 +73,19 @@ func warningsOf(r serving.Result) []string {
 	return append(slices.Clip(r.Warnings), warningsOfSpaces(r)...)
 }
 
-// warningsOfSpaces warns of key values that begin with a space and have no row. In the query string of a URL, a + is a
-// space, so ?phone=+49 asks for " 49".
+// noRowForSpace is the text of a warning, with the field and its value.
+const noRowForSpace = "%s=%.60q holds a space and has no row; a + in a URL is a space: for a +, write %%2B"
+
+// warningsOfSpaces warns of key values that hold a space, if the answer has no row. In the query string of a URL, a +
+// is a space, so ?phone=+49 asks for " 49", and ?path=/a+b for "/a b".
 func warningsOfSpaces(r serving.Result) (warnings []string) {
 	if len(r.Rows) > 0 {
 		return nil
 	}
 	for _, k := range r.Program.Definition.Key {
 		for _, value := range r.Selection.Key[k.Field] {
-			if strings.HasPrefix(value, " ") {
-				warnings = append(warnings, fmt.Sprintf("%s=%.60q begins with a space and has no row; a + in a URL is a space: "+
-					"write %%2B for a +", k.Field, value))
+			if strings.Contains(value, " ") {
+				warnings = append(warnings, fmt.Sprintf(noRowForSpace, k.Field, value))
 			}
 		}
 	}

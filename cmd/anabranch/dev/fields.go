@@ -13,6 +13,7 @@ import (
 // A warning needs some events, so that one event without an optional field is not enough.
 const (
 	fewestWatched = 20
+	mostWatched   = 1000
 	objectsAtOnce = 20 // read from the archive in one tick
 )
 
@@ -25,7 +26,8 @@ type watcher struct {
 }
 
 func newWatcher(objects archive.Archive, codec *event.Codec, definitions []view.Definition) *watcher {
-	return &watcher{archive: objects, codec: codec, watch: fields.New(definitions), from: archive.FirstEvent}
+	return &watcher{archive: objects, codec: codec, watch: fields.New(definitions, mostWatched),
+		from: archive.FirstEvent}
 }
 
 // look reads some more events, and returns a sentence for each field that a view reads and that no event had, and for

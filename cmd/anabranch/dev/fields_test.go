@@ -121,7 +121,7 @@ func TestFieldsThatNoEventHas(t *testing.T) {
 		t.Errorf("warned again: %q", got)
 	}
 	w.put(30, "rare")
-	late := []string{"view no_events: none of the first 30 events had data.missing"}
+	late := []string{"view no_events: none of the first 30 events of its types had data.missing"}
 	if diff := cmp.Diff(late, w.look()); diff != "" {
 		t.Error(diff)
 	}

@@ -97,7 +97,7 @@ func landingOf(v fold.View) Landing {
 // lacks returns a sentence for each field that a view reads and that the event lacks, or has with a value that the view
 // cannot use.
 func lacks(d view.Definition, lines []byte) (sentences []string, err error) {
-	watch := fields.New([]view.Definition{d})
+	watch := fields.New([]view.Definition{d}, 1)
 	batch, err := watch.Fields().NewBatch(lines)
 	if err != nil {
 		return nil, err

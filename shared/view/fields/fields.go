@@ -17,15 +17,15 @@ import (
 	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
-// A view's fields are looked for in the first Most events of its types.
 const (
-	Most      = 1000
-	mostTypes = 100
+	mostTypes   = 100
+	mostBesides = 1000 // events of a view from which the names of other fields are collected
 )
 
 // Watch looks for the fields of some views in batches of events. It is not safe for concurrent use.
 type Watch struct {
 	views  []*watched
+	most   int           // events of a view's types that are enough
 	fields *event.Fields // of all views; the type comes first
 	events int
 	types  map[string]bool // of events, up to mostTypes
@@ -52,12 +52,14 @@ type watched struct {
 	needs  []event.Kind      // per path, the kind of value that it needs to hold; Missing: any value but null
 	found  []kinds           // per path, the kinds of value that it holds in any event
 	beside []map[string]bool // per path, the fields that the object around it has
+	others bool              // whether an event of another type came by
 	warned bool              // that no event has one of types
 }
 
-// New returns a Watch over the fields of the definitions that they do not test for with has().
-func New(definitions []view.Definition) *Watch {
-	w := &Watch{types: map[string]bool{}}
+// New returns a Watch over the fields of the definitions that they do not test for with has(). It looks for the fields
+// of a view in the first events of its types, up to most.
+func New(definitions []view.Definition, most int) *Watch {
+	w := &Watch{most: most, types: map[string]bool{}}
 	columns := []event.Path{{"type"}}
 	for _, d := range definitions {
 		paths, types := d.Reads()
@@ -93,7 +95,10 @@ func (w *Watch) Count(b *event.Batch) {
 			w.types[string(kind)] = true
 		}
 		for _, v := range w.views {
-			if v.events < Most && (v.types == nil || slices.Contains(v.types, string(kind))) {
+			switch {
+			case v.types != nil && !slices.Contains(v.types, string(kind)):
+				v.others = true
+			case v.events < w.most:
 				v.count(b, row)
 			}
 		}
@@ -107,7 +112,8 @@ func (v *watched) count(b *event.Batch, row int) {
 		if own.Kind != event.Missing {
 			v.found[i] |= 1 << own.Kind
 		}
-		if v.found[i] != 0 || around.Kind != event.Object || len(v.beside[i]) > 100 {
+		if v.found[i] != 0 || around.Kind != event.Object || len(v.beside[i]) > 100 ||
+			v.events > mostBesides {
 			continue
 		}
 		var members map[string]json.RawMessage
@@ -120,14 +126,14 @@ func (v *watched) count(b *event.Batch, row int) {
 }
 
 // Finish takes out the views that have seen enough. It returns a warning for each field that a view reads and that no
-// event had with a usable value, and for each type that is likely misspelt. A view has seen enough after Most events.
-// If there are no more events now (ended), fewest are enough.
+// event had with a usable value, and for each type that is likely misspelt. A view has seen enough after the
+// most events that New got. If there are no more events now (ended), fewest are enough.
 func (w *Watch) Finish(ended bool, fewest int) (warnings []Warning) {
 	w.views = slices.DeleteFunc(w.views, func(v *watched) bool {
-		if v.events == 0 && (w.events >= Most || ended && w.events >= fewest) {
+		if v.events == 0 && (w.events >= w.most || ended && w.events >= fewest) {
 			warnings = append(warnings, w.warnOfTypes(v)...)
 		}
-		if v.events < Most && (!ended || v.events < fewest) {
+		if v.events < w.most && (!ended || v.events < fewest) {
 			return false
 		}
 		for i, path := range v.paths {
@@ -179,9 +185,18 @@ func listed(types []string) string {
 	return text
 }
 
+// none begins a warning: it says in how many events the view's fields were looked for.
+func (v *watched) none() string {
+	text := fmt.Sprintf("none of the first %d events", v.events)
+	if v.others {
+		text += " of its types"
+	}
+	return text
+}
+
 func (v *watched) warning(path event.Path, beside []string) Warning {
 	w := Warning{View: v.name, Path: path}
-	w.Text = fmt.Sprintf("none of the first %d events had %s", v.events, Written(path))
+	w.Text = fmt.Sprintf("%s had %s", v.none(), Written(path))
 	if near := spelling.Nearest(path[len(path)-1], beside); near != "" {
 		around := path[:len(path)-1]
 		if len(around) == 0 {
@@ -221,8 +236,7 @@ func (v *watched) warnOfKinds(path event.Path, needed event.Kind, found kinds) W
 	if needed != event.Missing {
 		w.Needs = needed.Article()
 	}
-	w.Text = fmt.Sprintf("none of the first %d events had %s in %s, but %s", v.events, cmp.Or(w.Needs, "a value"),
-		Written(path), w.Found)
+	w.Text = fmt.Sprintf("%s had %s in %s, but %s", v.none(), cmp.Or(w.Needs, "a value"), Written(path), w.Found)
 	if needed == event.Number && found&(1<<event.Array) != 0 {
 		w.Meant = Written(path) + ".map(i, i.price)"
 		w.Text += "; the sum over its elements is written for example " + w.Meant

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -88,7 +89,7 @@ func (r *Report) lookFor(located []viewfile.Located, events []byte) error {
 	for i, l := range located {
 		definitions[i], byName[l.Name] = l.Definition, l
 	}
-	watch := fields.New(definitions)
+	watch := fields.New(definitions, math.MaxInt)
 	batch, err := watch.Fields().NewBatch(lines)
 	if err != nil {
 		return err

@@ -31,6 +31,15 @@ func TestParseBrokenFile(t *testing.T) {
 		{"quote at the beginning of an expression", with(whereLine, `    where: "web" == type`),
 			"v.yaml:4:18: invalid YAML (value is not allowed in this context. map key-value is pre-defined); close each " +
 				"quote, and put an expression that begins with a quote in quotes of the other kind"},
+		{"field further right than the others", with(keyLine, keyLine, "     window: 2h"),
+			"v.yaml:7:6: check the indentation of this line; the fields of one mapping begin in the same " +
+				"column"},
+		{"field further right than a quoted text", with(descLine, `    description: "x"`, `     owner: me`),
+			"v.yaml:4:6: check the indentation of this line; the fields of one mapping begin in the same " +
+				"column"},
+		{"field further left than the others", with(windowLine, "   window: 1h"),
+			"v.yaml:7:4: check the indentation of this line; the fields of one mapping begin in the same " +
+				"column"},
 		{"bracket without end", "views: [\n",
 			"v.yaml:1:8: invalid YAML (sequence end token ']' not found); check indentation, colons and quotes"},
 		{"colon in plain text", with(whereLine, `    where: data.a ? data.b : data.c`),

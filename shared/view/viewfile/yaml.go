@@ -175,10 +175,11 @@ func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
 
 // syntaxError describes a YAML error, as arguments for note.
 func syntaxError(err error) (at position, format string, text string) {
-	at, message := position{1, 1}, err.Error()
+	at, message, beginsLine := position{1, 1}, err.Error(), false
 	var syntax *yaml.SyntaxError
 	if errors.As(err, &syntax) {
-		at, message = positionOfToken(syntax.GetToken()), syntax.GetMessage()
+		t := syntax.GetToken()
+		at, message, beginsLine = positionOfToken(t), syntax.GetMessage(), isFirstOfLine(t)
 	}
 	if runes := []rune(message); len(runes) > 200 {
 		message = string(runes[:200]) + "..."
@@ -189,10 +190,20 @@ func syntaxError(err error) (at position, format string, text string) {
 		return at, "%s", "a tab cannot stand here; indent YAML with spaces"
 	case strings.Contains(message, "mapping value is not allowed"), strings.Contains(message, "unexpected key name"):
 		hint = "put text that contains a colon and a space in quotes, and check the indentation"
+	case strings.Contains(message, "value is not allowed in this context") && beginsLine:
+		return at, "%s", "check the indentation of this line; the fields of one mapping begin in the same column"
 	case strings.Contains(message, "value is not allowed in this context"):
 		hint = "close each quote, and put an expression that begins with a quote in quotes of the other kind"
 	}
 	return at, "%s", fmt.Sprintf("invalid YAML (%s); %s", message, hint)
+}
+
+// isFirstOfLine reports whether a token begins its line. A quoted text may end lines below the one that it begins in.
+func isFirstOfLine(t *token.Token) bool {
+	if t == nil || t.Prev == nil {
+		return t != nil
+	}
+	return t.Prev.Position.Line+strings.Count(strings.TrimSpace(t.Prev.Origin), "\n") < t.Position.Line
 }
 
 func positionOfToken(t *token.Token) position {

@@ -92,6 +92,39 @@ func TestEveryKindOfValue(t *testing.T) {
 	p.shotAll("values")
 }
 
+// TestEstimatesOfTop checks that the numbers of a top that is an estimate begin with ~, on the card, in the list and in
+// the table, and that its bound has one side. It also checks that nothing stands under a view without a description.
+func TestEstimatesOfTop(t *testing.T) {
+	views := strings.Replace(orders, "    description: Orders per shop\n", "", 1)
+	s := start(t, strings.Replace(views, "top(data.item, 3)", "top(data.ms, 3)", 1), 2*time.Second, false)
+	s.send(ordersOf(2000))
+	p := newTab(t, s.URL)
+	p.open("#view=orders&key.shop=oslo&values=n,best")
+	p.wait("batch", `document.querySelector('#card-n .state').innerText === 'exact'`)
+	whole := s.get("/v1/views/orders/query?shop=oslo&group_by=&step=all")["data"].([]any)[0].(map[string]any)
+	bound := whole["errors"].(map[string]any)["best"].(map[string]any)["absolute"].(json.Number)
+	want := fmt.Sprintf("up to %s more", separated(bound))
+	for _, place := range []string{"#card-best", ".panel p.quiet"} {
+		if got := p.text(place + " .bound"); got != want {
+			t.Errorf("%s has the bound %q, want %q", place, got, want)
+		}
+	}
+	first := whole["values"].(map[string]any)["best"].([]any)[0].(map[string]any)
+	number := "~" + separated(first["count"].(json.Number))
+	for _, place := range []string{"#card-best .digits", ".ranking .number"} {
+		if got := p.text(place); got != number {
+			t.Errorf("%s shows %q, want %q", place, got, number)
+		}
+	}
+	cell := p.js(`document.querySelector('details tbody .bound').parentElement.textContent`)
+	if !regexp.MustCompile(`^(\d+ ~\d+){3}up to \d+ more$`).MatchString(cell) {
+		t.Errorf("a cell of the table shows %q", cell)
+	}
+	if got := p.js(`document.body.innerText.includes('(empty)')`); got != "false" {
+		t.Error("(empty) stands in the page for a view without a description")
+	}
+}
+
 // TestRowsEqualTheAPI checks each row of the sample's most asked page against the API's answer.
 func TestRowsEqualTheAPI(t *testing.T) {
 	s := start(t, sample.Views, 2*time.Second, false)

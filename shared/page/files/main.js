@@ -74,7 +74,7 @@ class Entry {
       'a',
       {},
       h('span', { class: 'name' }, view.name),
-      h('span', { class: 'about' }, foreign(view.description, { title: null })),
+      view.description ? h('span', { class: 'about' }, foreign(view.description, { title: null })) : null,
       this.fresh,
     );
   }

@@ -18,7 +18,7 @@ function card(aggregate, total, pressed, toggle) {
       id: `card-${aggregate.name}`,
     },
     h('span', { class: 'name' }, aggregate.name),
-    h('span', { class: 'value' }, shown(total.values[aggregate.name], 4)),
+    h('span', { class: 'value' }, shown(total.values[aggregate.name], total.errors?.[aggregate.name], 4)),
     h(
       'span',
       { class: 'foot' },
@@ -111,7 +111,7 @@ class Panel {
     const curves = curvesOf(this.aggregate);
     if (kindOf(this.aggregate) === 'list' || !this.rows.some((r) => curves.some((c) => c.pick(r.values)))) {
       this.picture = null;
-      replace(this.plot, this.list(what.total?.values[this.aggregate.name]));
+      replace(this.plot, this.list(what.total?.values[this.aggregate.name], what.total?.errors?.[this.aggregate.name]));
     } else {
       this.picture = draw({ ...what, curves, kind: kindOf(this.aggregate), width, height: first ? 260 : 180 });
       replace(this.plot, this.picture.svg);
@@ -136,14 +136,14 @@ class Panel {
   }
 
   // list draws a list of the most frequent values over the whole range. What else is no number stands in the table.
-  list(entries) {
+  list(entries, bound) {
     if (!Array.isArray(entries) || entries.length === 0) {
       return h('p', { class: 'quiet' }, 'Nothing here can be drawn. The table of rows has these values.');
     }
     const numbers = entries.map((e) => (e.count ?? e.weight).draw()),
       most = Math.max(...numbers, 1e-300);
-    const lines = texts(entries);
-    return h(
+    const lines = texts(entries, bound);
+    const ranking = h(
       'ol',
       { class: 'ranking' },
       lines.map(({ label, value }, i) => {
@@ -152,6 +152,7 @@ class Panel {
         return h('li', {}, h('span', { class: 'clip' }, label), h('span', { class: 'number' }, value), bar);
       }),
     );
+    return bound ? [ranking, h('p', { class: 'quiet' }, 'Each number is an estimate: ', boundOf(bound))] : ranking;
   }
 
   index() {
@@ -215,7 +216,7 @@ class Panel {
         'div',
         { class: `line ${kind}` },
         h('span', { class: 'label' }, label),
-        h('span', { class: 'number' }, shown(value), boundOf(bound)),
+        h('span', { class: 'number' }, shown(value, bound), boundOf(bound)),
       );
     return [
       h('p', { class: 'when' }, span(row.start, row.end)),

@@ -80,7 +80,7 @@ function section(status, view) {
     'section',
     { class: 'status', 'aria-label': status.view },
     h('h2', {}, status.view),
-    h('p', { class: 'quiet' }, status.description),
+    status.description ? h('p', { class: 'quiet' }, status.description) : null,
     [status.failure, status.misfit].filter(Boolean).map((text) => h('p', { class: 'warning' }, text)),
     status.retired ? h('p', { class: 'warning' }, `Retired: ${time(status.retired)}`) : null,
     generations(status),

@@ -76,7 +76,7 @@ function topRow(row, what, sorted) {
     cells,
     h('td', { class: 'trend' }, curve && steps.length ? spark(steps, curve, what.from, what.to, 132, 26) : null),
     what.aggregates.map((a) =>
-      h('td', { class: 'number' }, shown(row.values[a.name], 4), boundOf(row.errors?.[a.name])),
+      h('td', { class: 'number' }, shown(row.values[a.name], row.errors?.[a.name], 4), boundOf(row.errors?.[a.name])),
     ),
     h('td', {}, state(row)),
   );
@@ -123,7 +123,12 @@ export function showRows(element, rows, aggregates) {
               {},
               h('th', { scope: 'row' }, span(row.start, row.end)),
               aggregates.map((a) =>
-                h('td', { class: 'number' }, shown(row.values[a.name]), boundOf(row.errors?.[a.name])),
+                h(
+                  'td',
+                  { class: 'number' },
+                  shown(row.values[a.name], row.errors?.[a.name]),
+                  boundOf(row.errors?.[a.name]),
+                ),
               ),
               h('td', {}, state(row)),
             ),

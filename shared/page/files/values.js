@@ -35,8 +35,9 @@ export function curvesOf(aggregate) {
   return [{ name: aggregate.name, pick: (values) => number(values?.[aggregate.name]) }];
 }
 
-// texts are the lines that write a value: [{label, value}], where value is a text or an element.
-export function texts(value) {
+// texts are the lines that write a value: [{label, value}], where value is a text or an element. bound is that of an
+// estimate: the numbers of a top with a bound begin with ~.
+export function texts(value, bound) {
   if (value === null || value === undefined) return [{ label: '', value: '–' }];
   if (value instanceof Exact) return [{ label: '', value: format(value) }];
   if (typeof value === 'string') return [{ label: '', value: foreign(value) }];
@@ -45,7 +46,7 @@ export function texts(value) {
     if (value.length === 0) return [{ label: '', value: 'none' }];
     return value.map((entry) => {
       const [name, number] = entryOf(entry);
-      return { label: name, value: number };
+      return { label: name, value: bound ? `~${number}` : number };
     });
   }
   return Object.entries(value).map(([name, v]) => ({ label: name, value: texts(v)[0].value }));
@@ -58,20 +59,21 @@ function entryOf(entry) {
   return [value instanceof Exact ? format(value) : foreign(String(value)), number ? format(number) : ''];
 }
 
-// errorText writes the bound of an estimate: "± 4.2 %", "± 12".
+// errorText writes the bound of an estimate: "± 4.2 %". That of a top has one side, since it may miss events and never
+// counts too many: "up to 12 more".
 export function errorText(bound) {
   if (!bound) return '';
   for (const [name, v] of Object.entries(bound)) {
     if (!(v instanceof Exact)) continue;
     if (name === 'relative') return `± ${Number((v.draw() * 100).toPrecision(3))} %`;
-    return `± ${format(v)}`;
+    return `up to ${format(v)} more`;
   }
   return '';
 }
 
 // shown writes a value in a line, or in at most so many.
-export function shown(value, most = 10) {
-  return texts(value)
+export function shown(value, bound, most = 10) {
+  return texts(value, bound)
     .slice(0, most)
     .map(({ label, value: text }) =>
       h(

@@ -89,7 +89,7 @@ export class ViewPage {
       fresh = freshness(view, this.state.tz);
     replace(
       this.title,
-      h('div', {}, h('h1', {}, view.name), h('p', { class: 'about' }, view.description)),
+      h('div', {}, h('h1', {}, view.name), view.description ? h('p', { class: 'about' }, view.description) : null),
       h(
         'p',
         { class: 'definition' },

@@ -118,7 +118,7 @@ func (w *world) untilDefined(t *testing.T, wanted func(string) bool) {
 func (w *world) tickBoth(t *testing.T, ctx context.Context) {
 	t.Helper()
 	for _, function := range []string{"BatchFunction", "ReplayFunction"} {
-		if err := w.invoke(ctx, function); err != nil {
+		if _, err := w.invoke(ctx, function); err != nil {
 			t.Fatal(err)
 		}
 	}

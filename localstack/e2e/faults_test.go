@@ -124,7 +124,8 @@ func faults(t *testing.T, w *world) {
 	ticks, failed := 0, 0
 	ticking.Go(func() {
 		for sending.Err() == nil {
-			if ticks++; w.batchByHand(t.Context()) != nil {
+			ticks++
+			if _, err := w.invoke(t.Context(), "BatchFunction"); err != nil {
 				failed++
 			}
 			time.Sleep(500 * time.Millisecond)

@@ -77,7 +77,7 @@ func firstDay(t *testing.T, w *world) {
 // watches checks that a tick of audit prints the metric that the experiment log-level asks CloudWatch for.
 func (w *world) watches(t *testing.T) {
 	t.Helper()
-	if err := w.invoke(t.Context(), "AuditFunction"); err != nil {
+	if _, err := w.invoke(t.Context(), "AuditFunction"); err != nil {
 		t.Fatal(err)
 	}
 	watched := emf.Key{

@@ -136,7 +136,7 @@ func (w *world) operateWhile(t *testing.T, code int, functions []string, args ..
 		case <-time.After(time.Second):
 		}
 		for _, function := range functions {
-			if err := w.invoke(t.Context(), function); err != nil {
+			if _, err := w.invoke(t.Context(), function); err != nil {
 				t.Error(err)
 			}
 		}

@@ -28,11 +28,11 @@ this command by itself. For example, in the configuration of an assistant:
 The tools only read, and need a read key. A server also offers them itself, at /mcp. docs/mcp.md describes them.`
 }
 
-// Run serves until the assistant closes standard input.
+// Run serves until the assistant closes standard input, and answers the requests before that.
 func (c *MCPCmd) Run(ctx context.Context, w *world) error {
 	asker := w.client(c.Server, queryRetry, 4)
 	server := agents.NewServer(agents.Settings{API: asker, Now: w.now, Log: c.log(w)})
-	err := server.Run(ctx, &mcp.IOTransport{Reader: io.NopCloser(w.stdin), Writer: keepOpen{w.stdout}})
+	err := server.Run(ctx, draining{&mcp.IOTransport{Reader: io.NopCloser(w.stdin), Writer: keepOpen{w.stdout}}})
 	if errors.Is(err, context.Canceled) || errors.Is(err, io.EOF) {
 		return nil
 	}

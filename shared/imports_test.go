@@ -140,7 +140,7 @@ func rules() map[string]rule {
 		"shared/spreadsheet": {},
 		"shared/present":     {append(slices.Clone(inner), "shared/accept", "shared/serving", "shared/spreadsheet"), nil},
 		"shared/compare":     {append(slices.Clone(inner), "shared/serving", "shared/present"), nil},
-		"shared/promql":      {append(slices.Clone(inner), "shared/serving", "shared/setting"), []string{prom}},
+		"shared/promql":      {append(slices.Clone(inner), "shared/serving", "shared/setting"), []string{promModel, prom}},
 
 		// for tests only
 		"shared/serving/servingtest": {append(slices.Clone(inner), "shared/programs", "shared/runner", "shared/serving",

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -60,7 +61,7 @@ func (a *API) limited(limit int) int {
 // Labels returns the names of the labels of the metrics that any of the selectors accepts; without selectors, of all.
 // Errors: as Series.
 func (a *API) Labels(ctx context.Context, any []Matchers) ([]string, []string, error) {
-	names := map[string]bool{labels.MetricName: true}
+	names := map[string]bool{model.MetricNameLabel: true}
 	warnings, err := a.eachMetric(ctx, any, func(_ context.Context, m metric, _ Matchers) error {
 		for _, label := range m.allLabels() {
 			names[label] = true
@@ -75,7 +76,7 @@ func (m metric) allLabels() []string {
 	var all []string
 	if m.isOfViews() {
 		m.viewLabels().Range(func(l labels.Label) {
-			if l.Name != labels.MetricName {
+			if l.Name != model.MetricNameLabel {
 				all = append(all, l.Name)
 			}
 		})
@@ -93,7 +94,7 @@ func (a *API) Values(ctx context.Context, label string, any []Matchers, limit in
 	values := map[string]bool{}
 	l := a.newLister(a.bounds.Series)
 	warnings, err := a.eachMetric(ctx, any, func(ctx context.Context, m metric, matchers Matchers) error {
-		if label == labels.MetricName {
+		if label == model.MetricNameLabel {
 			values[m.name] = true
 			return nil
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anabranch/anabranch/shared/aggregate"
@@ -34,7 +35,7 @@ func (m metric) filterOf(matchers []*labels.Matcher) (f filter, ok bool) {
 	for _, one := range matchers {
 		at := slices.Index(m.labels, one.Name)
 		switch {
-		case one.Name == labels.MetricName, one.Name == quantileLabel && m.hasQuantiles(), m.isOfViews():
+		case one.Name == model.MetricNameLabel, one.Name == quantileLabel && m.hasQuantiles(), m.isOfViews():
 		case at < 0:
 			if !one.Matches("") {
 				return f, false

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anabranch/anabranch/shared/serving"
@@ -85,7 +86,7 @@ func (m metric) hasSmaller(label string, matchers Matchers) bool {
 	fields := d.FieldNames(m.subset)
 	asked := []string{fields[slices.Index(m.labels, label)]}
 	for _, one := range matchers {
-		if one.Name == labels.MetricName || one.Name == quantileLabel {
+		if one.Name == model.MetricNameLabel || one.Name == quantileLabel {
 			return false
 		}
 		if at := slices.Index(m.labels, one.Name); at >= 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -201,7 +202,7 @@ func (m metric) hasQuantiles() bool { return m.readings()[0] != aggregate.Readin
 func (m metrics) match(matchers []*labels.Matcher) (all []metric, notes []string, err error) {
 	accepts := func(name string) bool {
 		return !slices.ContainsFunc(matchers, func(one *labels.Matcher) bool {
-			return one.Name == labels.MetricName && !one.Matches(name)
+			return one.Name == model.MetricNameLabel && !one.Matches(name)
 		})
 	}
 	for name, why := range m.twice {
@@ -220,7 +221,7 @@ func (m metrics) match(matchers []*labels.Matcher) (all []metric, notes []string
 		}
 	}
 	for _, one := range matchers {
-		if why, ok := m.noNumber[one.Value]; ok && one.Name == labels.MetricName && one.Type == labels.MatchEqual {
+		if why, ok := m.noNumber[one.Value]; ok && one.Name == model.MetricNameLabel && one.Type == labels.MatchEqual {
 			notes = append(notes, why)
 		}
 	}
@@ -232,7 +233,7 @@ func (m metrics) match(matchers []*labels.Matcher) (all []metric, notes []string
 func mayConcern(matchers Matchers, of view.Name) bool {
 	isOfViews := func(one *labels.Matcher) bool {
 		switch one.Name {
-		case labels.MetricName:
+		case model.MetricNameLabel:
 			return one.Matches(horizonName) || one.Matches(infoName)
 		case viewLabel:
 			return one.Matches(string(of))
@@ -240,7 +241,7 @@ func mayConcern(matchers Matchers, of view.Name) bool {
 		return true
 	}
 	isOfView := func(one *labels.Matcher) bool {
-		return one.Name != labels.MetricName || mayAccept(one, string(of)+"_")
+		return one.Name != model.MetricNameLabel || mayAccept(one, string(of)+"_")
 	}
 	return acceptAll(matchers, isOfViews) || acceptAll(matchers, isOfView)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
@@ -149,7 +150,7 @@ func keysOf(r *serving.Result) func(yield func([]serving.Row) bool) {
 
 // seriesLabels returns the labels of a series. A label without a value is no label, as in all of Prometheus.
 func (m metric) seriesLabels(key []string, reading aggregate.Reading) labels.Labels {
-	b := labels.NewBuilder(labels.EmptyLabels()).Set(labels.MetricName, m.name)
+	b := labels.NewBuilder(labels.EmptyLabels()).Set(model.MetricNameLabel, m.name)
 	for i, label := range m.labels {
 		b.Set(label, key[i])
 	}

@@ -3,6 +3,7 @@ package promql
 import (
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunks"
@@ -27,9 +28,9 @@ func accepts(matchers []*labels.Matcher, of labels.Labels) bool {
 func (m metric) viewLabels() labels.Labels {
 	d, g := m.reader.Program.Definition, m.reader.Generation
 	if m.kind == horizon {
-		return labels.FromStrings(labels.MetricName, m.name, viewLabel, string(d.Name))
+		return labels.FromStrings(model.MetricNameLabel, m.name, viewLabel, string(d.Name))
 	}
-	return labels.FromStrings(labels.MetricName, m.name, viewLabel, string(d.Name), "architecture",
+	return labels.FromStrings(model.MetricNameLabel, m.name, viewLabel, string(d.Name), "architecture",
 		d.Architecture.String(), "window", view.WriteWindow(d.Window), "generation", string(g.ID))
 }
 

@@ -86,6 +86,28 @@ func TestMemory(t *testing.T) {
 	})
 }
 
+// TestMemoryKeepsTheWindow checks that a memory that drops records keeps those within the window of what recent batches
+// asked for, however early in its period a record arrived.
+func TestMemoryKeepsTheWindow(t *testing.T) {
+	const minute = event.Millis(60_000)
+	at := func(arrival event.Millis, sequence string) viewstore.SeenRecord {
+		r := viewstore.SeenRecord{Sequence: event.Sequence(sequence), Identities: []event.Identity{{Hi: 1, Lo: 1}}}
+		if err := r.Request.SetTime(uint64(arrival)); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	m := speed.NewMemory(0, time.Hour)
+	m.Add(viewstore.SeenItem{Records: []viewstore.SeenRecord{at(60*minute, "101")}})
+	m.Shrink(60 * minute)
+	if since := m.Shrink(70 * minute); since != 60*minute {
+		t.Fatalf("the memory reaches back to %d, want %d", since, 60*minute)
+	}
+	if later := at(120*minute, "102"); !m.Holds(later, 0) {
+		t.Error("a copy an hour later is not found")
+	}
+}
+
 // TestMemoryIsBoundedByTime checks that a memory keeps a window and a part of another one, however long a lane goes on;
 // and that it keeps what was needed for an old stamp for a while, and no longer.
 func TestMemoryIsBoundedByTime(t *testing.T) {

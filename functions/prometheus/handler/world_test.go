@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -228,5 +227,3 @@ func (s *shop) number(expr, time string) string {
 	text, _ := data.Result[0].Value[1].(string)
 	return text
 }
-
-func contains(text, part string) bool { return strings.Contains(text, part) }

@@ -348,7 +348,7 @@ func ofDuplicates() []Mutant {
 			Name: "memory-dropped-too-soon", Design: "3.5",
 			Mistake: "speed drops records from its memory that are within the window of events to come",
 			Edits:   []Edit{{memoryFile, `	first := m.periodOf(keep)`, `	first := m.periodOf(keep) + 2`}},
-			Killer: Killer{"shared/speed", "^TestMemory$",
+			Killer: Killer{"shared/speed", "^TestMemoryKeepsTheWindow$",
 				"it takes two copies that are nearly a window apart, with a batch between them: about 1 history in 100"},
 		},
 		{

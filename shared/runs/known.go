@@ -22,7 +22,7 @@ func (k *Known) MarkDuplicates(in *Input) {
 
 // identities numbers distinct identities from 0. The zero identities is empty and ready to use.
 //
-// The table is open-addressed: a map took three times as long. Identities are keyed hashes, so nobody can choose them
+// The table is open-addressed, for the reason that copies gives. Identities are keyed hashes, so nobody can choose them
 // to crowd one slot.
 type identities struct {
 	all   []event.Identity

@@ -34,11 +34,20 @@ func TestExplainSkippedCondition(t *testing.T) {
 	says(t, &s.out, "page_views: the event is skipped\n  where    skipped: missing  ",
 		"the event has no data.status; it has data.sttus")
 	orders := file(t, "orders.yaml", []byte("views: [{name: orders, key: {}, window: 1w, aggregates: "+
-		"{amount: 'sum(data.items.map(i, i.price * i.pieces))'}}]"))
+		"{amount: 'sum(data.items.map(i, i.price * i.pieces))', "+
+		"parts: 'sum(data.items.map(i, i.parts.map(p, p - i.price)))'}}]"))
 	s = newSession()
 	s.do(t, exitOK, "views", "explain", orders, "--event",
 		`{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"items":[{"price":2,"pieces":3},{"price":2}]}}`)
-	says(t, &s.out, "amount  skipped: missing  ", "sum(data.items.map(i, i.price * i.pieces))")
+	says(t, &s.out, "amount  skipped: missing  ", "sum(data.items.map(i, i.price * i.pieces))",
+		"\n  note: data.items[1] has no pieces\n")
+	s = newSession()
+	s.do(t, exitOK, "views", "explain", orders, "--event",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"items":[{"price":2,"pieces":3,"parts":[1]},`+
+			`{"price":null,"pieces":2,"parts":[1,"x"]},{"pieces":"1","parts":[]}]}}`)
+	says(t, &s.out, "\n  note: data.items[1].price is null, not a number; 1 more element has no such value\n"+
+		"  note: data.items[2].pieces is a string, not a number\n"+
+		"  note: data.items[1].parts[1] is a string, not a number\n")
 	s = newSession()
 	s.do(t, exitOK, "views", "explain", orders, "--event",
 		`{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"items":null}}`)

@@ -30,12 +30,17 @@ func (d Definition) Reads() (fields []event.Path, types []string) {
 func (d Definition) KindNeeded(field event.Path) event.Kind {
 	for _, a := range d.Aggregates {
 		for _, needed := range expression.NeedsOf(a.Expr) {
-			if slices.Equal(needed.Path, field) {
+			if needed.Arrays == nil && slices.Equal(needed.Path, field) {
 				return needed.Kind
 			}
 		}
 	}
 	return event.Missing
+}
+
+// ElementsNeeded returns what the arithmetic of an aggregate needs in the elements of arrays.
+func (a Aggregate) ElementsNeeded() []expression.Needed {
+	return slices.DeleteFunc(expression.NeedsOf(a.Expr), func(n expression.Needed) bool { return n.Arrays == nil })
 }
 
 // ReaderOf returns the first part of a definition that reads a field, and its text. ok is false if none does.

@@ -22,7 +22,7 @@ type Landing struct {
 	Outcome    Outcome
 	Row        fold.Row    // what the event alone gives; only if it counts
 	Skips      []view.Skip // what the view cannot use of the event, and why
-	Lacks      []string    // a sentence for each field that the view reads and that has no usable value
+	Lacks      []string    // a sentence for each field and element that the view reads and that has no usable value
 	Timeless   bool        // the event has no time: its window is that of its arrival
 	Source, ID string      // of the event
 }
@@ -79,6 +79,11 @@ func Event(definitions []view.Definition, text []byte, arrival time.Time) ([]Lan
 		if landings[i].Lacks, err = lacks(v.Definition, lines); err != nil {
 			return nil, err
 		}
+		elements, err := elementsLacking(landings[i], lines)
+		if err != nil {
+			return nil, err
+		}
+		landings[i].Lacks = append(landings[i].Lacks, elements...)
 	}
 	return landings, nil
 }

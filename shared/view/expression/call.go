@@ -224,6 +224,10 @@ func (r callReader) argument(place int, kind aggregate.Kind) (operand, []Fault) 
 		if len(reader.faults) > 0 {
 			return operand{}, reader.faults
 		}
+		if kind == aggregate.Weights && r.mode == File && t.isNeverAbove0() {
+			return operand{}, faultf(startOf(r.ast, r.arg(place)), "the weight is %s for every event, so no value would "+
+				"count; write a field, for example data.amount, or no weight to count events", t.text())
+		}
 		return operand{text: t.text(), kind: kind, term: t}, nil
 	}
 	o, faults := r.operand(place)

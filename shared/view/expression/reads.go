@@ -42,11 +42,12 @@ func ReadsData(source string) bool {
 	return slices.ContainsFunc(r.Fields, func(path event.Path) bool { return path[0] == dataAttribute })
 }
 
-// Needed is a field of data or an extension attribute that arithmetic reads, and the kind of value that it needs: a
-// Number, or an Array whose elements it sums.
+// Needed is a field that arithmetic reads, and the kind of value that it needs: a Number, or an Array whose elements it
+// sums.
 type Needed struct {
-	Path event.Path
-	Kind event.Kind
+	Arrays []event.Path // around the field, the outermost first; each path but the first begins at an element
+	Path   event.Path   // of data or of an extension attribute; with Arrays, below an element, and empty for the element
+	Kind   event.Kind
 }
 
 // NeedsOf finds what the arithmetic of an aggregate's call needs. A call with faults needs nothing.
@@ -57,28 +58,34 @@ func NeedsOf(source string) []Needed {
 	}
 	var all []Needed
 	for _, argument := range call.arguments {
-		all = argument.term.needs(event.Number, all)
+		all = argument.term.needs(event.Number, [][]event.Path{nil}, all)
 	}
 	return all
 }
 
-// needs adds what a term needs, which is of a kind itself, to all. A nil term is no arithmetic.
-func (t *term) needs(kind event.Kind, all []Needed) []Needed {
+// needs adds what a term needs, which is of a kind itself, to all. A nil term is no arithmetic. around holds the arrays
+// down to each element that the term may begin at: none for the event, then those of each sum around it.
+func (t *term) needs(kind event.Kind, around [][]event.Path, all []Needed) []Needed {
 	switch {
 	case t == nil:
 		return all
 	case t.operator == summation:
-		return t.right.needs(event.Number, t.left.needs(event.Array, all))
+		array := append(slices.Clone(around[t.left.element]), withoutExtensions(t.left.path))
+		all = t.left.needs(event.Array, around, all)
+		return t.right.needs(event.Number, append(slices.Clone(around), array), all)
 	case t.operator != "":
-		return t.right.needs(event.Number, t.left.needs(event.Number, all))
-	case t.path == nil || t.element > 0: // a constant, or a part of an element
+		return t.right.needs(event.Number, around, t.left.needs(event.Number, around, all))
+	case t.path == nil: // a constant
 		return all
 	}
-	path := t.path
-	if path[0] == extensions {
-		path = path[1:]
+	return append(all, Needed{around[t.element], withoutExtensions(t.path), kind})
+}
+
+func withoutExtensions(path event.Path) event.Path {
+	if len(path) > 0 && path[0] == extensions {
+		return path[1:]
 	}
-	return append(all, Needed{path, kind})
+	return path
 }
 
 // add adds what a part of the expression reads. A macro variable called data or ext counts as the attribute.

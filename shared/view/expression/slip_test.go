@@ -96,6 +96,12 @@ func TestBareWords(t *testing.T) {
 			`top needs a whole number from 1 to 100 as argument 2; write for example top(data.path, 10)`},
 		{`top(data.x, data.n)`, 16,
 			`top needs a whole number from 1 to 100 as argument 2; write for example top(data.path, 10)`},
+		{`top(data.x, 3, -5)`, 15, `the weight is -5 for every event, so no value would count; write a field, for example ` +
+			`data.amount, or no weight to count events`},
+		{`top(data.x, 3, 2 - 2.0, data.paid)`, 15, `the weight is 2 - 2 for every event, so no value would count; write a ` +
+			`field, for example data.amount, or no weight to count events`},
+		{`top(data.x, 3, 0)`, 15, `the weight is 0 for every event, so no value would count; write a field, for example ` +
+			`data.amount, or no weight to count events`},
 		{`distinct(data.x, data.y + 1)`, 17,
 			`the condition of distinct must be true or false, this is a number; write for example ` +
 				`distinct(data.path, data.status < 400)`},

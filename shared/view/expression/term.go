@@ -97,3 +97,17 @@ func (t *term) compile(read *Columns, numbers aggregate.Limit) func(e *evaluatio
 	}
 	return func(e *evaluation) aggregate.Decimal { return numbers.Mul(left(e), right(e)) }
 }
+
+// isNeverAbove0 reports whether a term is the same for every event, and 0 or below.
+func (t *term) isNeverAbove0() bool {
+	if !t.isConstant() {
+		return false
+	}
+	value := t.compile(nil, aggregate.Limit{})(nil)
+	return value.OK && (value.Hi < 0 || value == aggregate.Decimal{OK: true})
+}
+
+// isConstant reports whether a term reads nothing of an event.
+func (t *term) isConstant() bool {
+	return t == nil || t.path == nil && t.left.isConstant() && t.right.isConstant()
+}

@@ -156,25 +156,33 @@ func TestIngestBehindTheLayout(t *testing.T) {
 func TestRestoredCatalog(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		runs []time.Duration // time until each run that the restored catalog makes
+		lost int             // runs that the restored catalog does not have
+		runs []time.Duration // time until each run that it makes instead
 	}{
-		{"one run beyond", []time.Duration{time.Minute}},
-		{"in between", []time.Duration{-15 * time.Second, time.Minute}},
+		{"one run beyond", 3, []time.Duration{time.Minute}},
+		{"in between", 3, []time.Duration{-15 * time.Second, time.Minute}},
+		// One run was lost, so every item that the first new run touches is ahead of that run, at one horizon.
+		{"below all items", 1, []time.Duration{-simulation.Slot, time.Minute}},
 	} {
 		for _, remembers := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, the environment remembers: %t", test.name, remembers), func(t *testing.T) {
-				playRestoredCatalog(t, test.runs, remembers)
+				playRestoredCatalog(t, test.lost, test.runs, remembers)
 			})
 		}
 	}
 }
 
-func playRestoredCatalog(t *testing.T, runs []time.Duration, remembers bool) {
+func playRestoredCatalog(t *testing.T, lost int, runs []time.Duration, remembers bool) {
 	ctx := context.Background()
 	w := running(t)
+	// The run ends where the slot of now begins, and each lost run ends two slots later: events fill the first of them.
+	w.Clock = w.Clock.Truncate(simulation.Slot).Add(simulation.Slot + simulation.SealDelay)
+	if err := tick(w.World); err != nil {
+		t.Fatal(err)
+	}
 	backup := w.Catalog.Copy()
-	for i := range 3 {
-		if err := steps(send(uint64(i), 100*(i+1), 20), w.deliver, wait(20*time.Second), tick)(w.World); err != nil {
+	for i := range lost {
+		if err := steps(send(uint64(i), 100*(i+1), 20), w.deliver, wait(2*simulation.Slot), tick)(w.World); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -37,8 +37,9 @@ import (
 // if and only if there are rows, each row is exact, and no row is ahead of the answer's horizon. It is then the fold of
 // all their windows, by the same runs.
 //
-// Many keys. A row of a group that is marked exact is the fold of the runs up to the answer's horizon over all keys of
-// the group, and every window in which that fold has events has a row. See checkGroups.
+// Many keys, and steps. A row of a group that is marked exact is the fold of the runs up to the answer's horizon, over
+// all keys of the group and all windows of its step. Every step in which that fold has events has a row. See
+// checkGroups.
 //
 // The marks view makes this visible for every single event. For the other views, the oracle compares the batch part
 // with the fold at any time, and the whole answer while no work is under way.

@@ -58,7 +58,10 @@ type Result struct {
 	// than the speed window, and none differed.
 	Alike bool
 	// Twins reports whether the twins of all views answered as Lambda views do, by the same rule as Alike.
-	Twins   bool
+	Twins bool
+	// ExactSteps counts, by view, the rows of steps that were marked exact and equal the fold of the runs.
+	ExactSteps [views]int
+
 	Waiting int    // records that waited for speed when the faults stopped
 	Copied  int    // records of Waiting that are copies of records in the stream
 	Pages   int    // pages of Kappa generations that were compared with the fold, byte for byte
@@ -170,7 +173,7 @@ type history struct {
 	trace     bytes.Buffer
 
 	opened, invoked, requests, calls, looks, ticked int
-	lists                                           int // questions for all keys
+	lists, exactSteps                               [views]int // questions for all keys, and their exact rows of steps
 	backlog                                         bool
 
 	endsKappa, likeLambda, twinsAlike bool // see Result
@@ -236,7 +239,7 @@ func (h *history) result(seed uint64) Result {
 		Seed: seed, Faults: h.counts, Steps: h.step, Calls: h.calls, Looks: h.looks, Events: len(h.identities),
 		Runs:    len(h.runs),
 		Virtual: h.clock.Sub(epoch), Kappa: h.endsKappa, Alike: h.endsKappa && h.likeLambda, Twins: h.twinsAlike,
-		Pages:   h.pages,
+		Pages: h.pages, ExactSteps: h.exactSteps,
 		Waiting: h.backlogThen.records, Copied: h.backlogThen.copies, Trace: h.trace.Bytes(),
 	}
 	for _, o := range h.landed {

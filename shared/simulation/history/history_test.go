@@ -46,6 +46,7 @@ func TestHistories(t *testing.T) {
 		sum    history.Result
 		failed int
 		ends   int
+		steps  [len(sum.ExactSteps)]int
 	)
 	each(*seeds, func(i int) {
 		result, err := history.Run(*first + uint64(i))
@@ -56,6 +57,9 @@ func TestHistories(t *testing.T) {
 		sum.Events, sum.Copies, sum.Pages = sum.Events+result.Events, sum.Copies+result.Copies, sum.Pages+result.Pages
 		if result.Kappa {
 			ends++
+		}
+		for v, n := range result.ExactSteps {
+			steps[v] += n
 		}
 		if err == nil {
 			return
@@ -72,6 +76,10 @@ func TestHistories(t *testing.T) {
 		"each on average %d events, %d copies, %d runs, %d calls, %d faults, %d looks, %d pages\n%s",
 		n, *first, failed, ends, sum.Events/n, sum.Copies/n, sum.Runs/n, sum.Calls/n, sum.Faults.Total()/n, sum.Looks/n,
 		sum.Pages/n, sum.Faults)
+	t.Logf("exact rows of steps, by view: %v", steps)
+	if n >= 24 && (steps[0] == 0 || steps[2] == 0) {
+		t.Errorf("exact rows of steps, by view: %v; want some of the users and of the marks", steps)
+	}
 	const enough = 500 // so many histories must meet every kind of fault
 	if missing := sum.Faults.Missing(); len(missing) > 0 && n >= enough {
 		t.Errorf("kinds of faults that never fired: %v", missing)

@@ -144,6 +144,11 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 			Killer: merged,
 		},
 		{
+			Name: "step-of-parts-ahead", Design: "3.6",
+			Mistake: "a row of a step is marked exact as of the horizon of its last part, as the row of a window is",
+			Edits:   []Edit{{answerFile, `return m.isOfOneKey && !m.at.step.Step.Exists()`, `return m.isOfOneKey`}},
+		},
+		{
 			Name: "merged-with-speed", Design: "3.6",
 			Mistake: "a merged row is marked exact although a speed item contributed to it",
 			Edits: []Edit{

@@ -36,9 +36,9 @@ func TestCounts(t *testing.T) {
 	var b strings.Builder
 	for _, size := range []int{1, 100, 1000} {
 		need(t, e.Reset(t.Context()))
-		with := play(t, newWorld(t, e.Endpoint, true), size)
+		with := play(t, newWorld(t, e.Endpoint, variant{}), size)
 		need(t, e.Reset(t.Context()))
-		without := play(t, newWorld(t, e.Endpoint, false), size)
+		without := play(t, newWorld(t, e.Endpoint, variant{noSeen: true}), size)
 		print(&b, with, without)
 	}
 	got := b.String()

@@ -24,7 +24,7 @@ const hourGolden = "testdata/hour.txt"
 func TestIdleHour(t *testing.T) {
 	e := emulator.Start(t)
 	need(t, e.Reset(t.Context()))
-	w := newWorld(t, e.Endpoint, true)
+	w := newWorld(t, e.Endpoint, variant{})
 	w.warm(t, sample(t, warming))
 	w.now = begin.Add(time.Hour)
 	w.minute(t, func(string, func()) {}) // covers the slots of the warming, sweeps them, and audits

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -45,6 +44,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/sweep"
 	"github.com/anabranch/anabranch/shared/system"
+	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 	"github.com/anabranch/anabranch/shared/viewstore"
 	"github.com/anabranch/anabranch/shared/watch"
@@ -87,8 +87,18 @@ type world struct {
 	sequence  *big.Int
 }
 
-// newWorld creates the stores in an empty emulator. Without detection, speed remembers no events.
-func newWorld(t *testing.T, endpoint string, detection bool) *world {
+// variant says how a world differs from one of the template's defaults and the sample's views.
+type variant struct {
+	noSeen      bool // speed remembers no events
+	noDirectory bool // neither speed nor batch lists keys
+	rollups     bool // the views have roll-ups
+}
+
+// rollups are the roll-ups of a variant, by view: every question that leaves out key fields is for a single key.
+var rollups = map[view.Name][][]string{"page_views": {{}}, "errors_by_status": {{"status"}, {}}}
+
+// newWorld creates the stores in an empty emulator.
+func newWorld(t *testing.T, endpoint string, v variant) *world {
 	t.Helper()
 	w := &world{now: begin, chance: rand.NewChaCha8([32]byte{'c', 'o', 'u', 'n', 't', 's'}), sequence: firstSequence()}
 	plain := awstest.Config(endpoint)
@@ -102,7 +112,7 @@ func newWorld(t *testing.T, endpoint string, detection bool) *world {
 	awstest.Table(t, plain, "base", awstest.BaseTable)
 	awstest.Table(t, plain, "speed", awstest.SpeedTable)
 	awstest.Table(t, plain, "seen", awstest.SeenTable)
-	w.wireUp(t, cfg, queue, detection)
+	w.wireUp(t, cfg, queue, v)
 	w.openShards(t)
 	return w
 }
@@ -110,17 +120,27 @@ func newWorld(t *testing.T, endpoint string, detection bool) *world {
 func (w *world) clock() time.Time { return w.now }
 
 // wireUp makes the layers, as the functions' mains do.
-func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection bool) {
+func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, v variant) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(failer{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	codec, err := setting.Default().NewCodec()
 	need(t, err)
 	definitions, err := viewfile.Parse("views.yaml", file(t, "../../sample/views.yaml"))
 	need(t, err)
+	if v.rollups {
+		for i := range definitions {
+			definitions[i].Rollups = rollups[definitions[i].Name]
+		}
+	}
 	tables, store := dynamodb.NewFromConfig(cfg), s3archive.New(s3.NewFromConfig(cfg), "archive")
 	var seen viewstore.Seen = dynamoviews.NewSeen(tables, "seen")
-	if !detection {
+	if v.noSeen {
 		seen = nothingSeen{}
+	}
+	var base viewstore.Base = dynamoviews.NewBase(tables, "base")
+	var live viewstore.Speed = dynamoviews.NewSpeed(tables, "speed")
+	if v.noDirectory {
+		base, live = unlistedBase{base}, unlistedSpeed{live}
 	}
 	s := setting.Default()
 	layout, err := s.OpenLayout(t.Context(), store, "events", w.chance, w.clock)
@@ -130,8 +150,8 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 		Stream:  kinesisstream.New(kinesis.NewFromConfig(cfg), "events"),
 		Queue:   sqsqueue.New(sqs.NewFromConfig(cfg), queue),
 		Catalog: dynamocatalog.New(tables, "catalog"),
-		Base:    dynamoviews.NewBase(tables, "base"),
-		Speed:   dynamoviews.NewSpeed(tables, "speed"),
+		Base:    base,
+		Speed:   live,
 		Seen:    seen,
 	}
 	// Each function has its own environment, which keeps its own compiled programs.
@@ -263,23 +283,6 @@ func (d *dated) RoundTrip(r *http.Request) (*http.Response, error) {
 		response.Header.Set("Date", d.now().UTC().Format(http.TimeFormat))
 	}
 	return response, err
-}
-
-// nothingSeen makes speed work without duplicate detection, and without receipts.
-type nothingSeen struct{}
-
-func (nothingSeen) Put(context.Context, viewstore.SeenItem) error { return nil }
-
-func (nothingSeen) After(context.Context, event.Lane, event.Sequence) ([]viewstore.SeenItem, error) {
-	return nil, nil
-}
-
-func (nothingSeen) Newest(context.Context, event.Lane, func(viewstore.SeenItem) bool) error {
-	return nil
-}
-
-func (nothingSeen) Since(context.Context, event.Lane, event.Millis) ([]viewstore.SeenItem, error) {
-	return nil, nil
 }
 
 // failer fails the test when a layer logs a warning, since nothing may go wrong here.

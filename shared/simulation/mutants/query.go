@@ -13,7 +13,7 @@ const (
 // merged is the test that finds mistakes in rows that are merged of windows. Histories ask for no steps.
 var merged = Killer{
 	Package: "shared/serving", Run: "^TestMergedRowIsExact$",
-	Why: "histories ask for no steps, and rarely for a total while a run is applied",
+	Why: "histories rarely ask for a total while a run is applied",
 }
 
 // grouped are the tests that find mistakes in rows of many keys.

@@ -87,14 +87,14 @@ func (t table) median(job string, measure func(Measured) float64) float64 {
 func page(o options, tables string) string {
 	return fmt.Sprintf(`# Benchmarks
 
-`+"`make bench`"+` wrote this page on %s, on %d processors (%s), with %s and DuckDB %s. Each job ran %d times, in a process of
-its own, and the jobs took turns. The range of a ratio is that of the rounds.
+`+"`make bench`"+` wrote this page on %s, on %d processors (%s), with %s and DuckDB %s.
+Each job ran %d times, in a process of its own, and the jobs took turns. The range of a ratio is that of the rounds.
 
 *Rebuild* builds the items of a new view from an archive whose runs exist, and *run* makes one run of all objects and
-brings it into the items. Both find duplicates and encode the items, which go into memory. *DuckDB* reads the same files,
-removes the duplicates by id, and groups by the same key and hour, with an estimate of the distinct users or with their
-exact number. *Decode* decompresses the files and counts lines. Starting an engine does not count. The files come from
-the page cache: nothing here says how long S3 or DynamoDB take.
+brings it into the items. Both find duplicates and encode the items, which go into memory. *DuckDB* reads the same
+files, removes the duplicates by id, and groups by the same key and hour, with an estimate of the distinct users or with
+their exact number. *Decode* decompresses the files and counts lines. Starting an engine does not count. The files come
+from the page cache: nothing here says how long S3 or DynamoDB take.
 
 The engines agree on groups, counts, sums, minima and maxima to the digit; otherwise no time is reported.
 %s`, time.Now().UTC().Format(time.DateOnly), cores(), model(), runtime.Version(), strings.TrimPrefix(version(), "duckdb=="),

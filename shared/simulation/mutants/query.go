@@ -238,7 +238,7 @@ func isNumber`},
 `}},
 			Killer: Killer{
 				Package: "shared/calendar", Run: "^TestChangesOfTheClock$",
-				Why: "histories ask for no steps",
+				Why: "histories ask for no days in a zone whose clock changes",
 			},
 		},
 		{

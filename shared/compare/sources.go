@@ -109,7 +109,7 @@ func (c *Comparer) baseKeys(generation lifecycle.GenerationID) source {
 		return keys, next, nil
 	}
 	has := func(ctx context.Context, key view.Key) (bool, error) {
-		items, err := c.Base.Pages(ctx, generation, key, view.FirstPage, view.LastPage)
+		items, _, err := c.Base.Pages(ctx, generation, key, view.FirstPage, view.LastPage, "")
 		if err != nil {
 			return false, fmt.Errorf("read base items: %w", err)
 		}
@@ -134,7 +134,7 @@ func (c *Comparer) speedKeys(set lifecycle.Set, from slot.Slot) source {
 		return keys, next, nil
 	}
 	has := func(ctx context.Context, key view.Key) (bool, error) {
-		items, err := c.Speed.Slots(ctx, set, key, from)
+		items, _, err := c.Speed.Slots(ctx, set, key, from, "")
 		if err != nil {
 			return false, fmt.Errorf("read speed items: %w", err)
 		}

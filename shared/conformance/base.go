@@ -25,7 +25,8 @@ func Base(t *testing.T, open func(t *testing.T) viewstore.Base) {
 		{"Put returns ErrConflict when it is not, and writes nothing", baseConflict},
 		{"Put by many at once: one writes each horizon", baseRace},
 		{"Pages returns the items of one key with from <= page <= to, in the order of pages", basePages},
-		{"Pages returns more items than a store returns at once", basePagesLarge},
+		{"Pages returns items of MostRead bytes at most, and a cursor for the rest", basePagesLarge},
+		{"Pages goes on after an item that was changed or written meanwhile", basePagesChanged},
 		{"Keys may hold any bytes", baseKeys},
 		{"The caller owns what it passes and what it gets", baseOwned},
 		{"Scan returns some items of a generation at a time, and none of another generation", baseScan},
@@ -58,10 +59,10 @@ func wantBase(t *testing.T, b viewstore.Base, keys []viewstore.BaseKey, want ...
 
 func wantPages(t *testing.T, b viewstore.Base, of viewstore.BaseKey, from, to view.Page, want []viewstore.BaseItem) {
 	t.Helper()
-	got, err := b.Pages(t.Context(), of.Generation, of.Key, from, to)
-	call := fmt.Sprintf("pages %d to %d of key %q", from, to, of.Key)
-	wantNoError(t, call, err)
-	wantItems(t, call, got, want)
+	read := func(after string) ([]viewstore.BaseItem, string, error) {
+		return b.Pages(t.Context(), of.Generation, of.Key, from, to, after)
+	}
+	wantItems(t, fmt.Sprintf("pages %d to %d of key %q", from, to, of.Key), inParts(t, read, baseStates), want)
 }
 
 // baseOf returns an item with states that no other item has.
@@ -197,6 +198,35 @@ func basePagesLarge(t *testing.T, b viewstore.Base) {
 	wantPages(t, b, items[0].BaseKey, -3, 2, items[1:7])
 }
 
+func basePagesChanged(t *testing.T, b viewstore.Base) {
+	var items []viewstore.BaseItem
+	for i := range 8 {
+		item := baseOf(generationOf(t, 'A'), "k", view.Page(10*i))
+		item.States = noise(uint64(i), largeStates)
+		putBase(t, b, item, 0)
+		items = append(items, item)
+	}
+	read := 0
+	got := inParts(t, func(after string) ([]viewstore.BaseItem, string, error) {
+		some, next, err := b.Pages(t.Context(), items[0].Generation, "k", view.FirstPage, view.LastPage, after)
+		read += len(some)
+		if last := items[max(read, 1)-1]; next != "" && last.Page%10 == 0 { // it, one before it and one after it
+			last.Horizon += slotLength
+			putBase(t, b, last, items[read-1].Horizon)
+			before, behind := items[read-1], items[read-1]
+			before.Page, behind.Page = before.Page-1, behind.Page+1
+			putBase(t, b, before, 0)
+			putBase(t, b, behind, 0)
+			items = slices.Insert(items, read, behind)
+		}
+		return some, next, err
+	}, baseStates)
+	wantItems(t, "pages", got, items)
+	if read <= 8 {
+		t.Errorf("%d items in one answer, with states of %d bytes each", read, largeStates)
+	}
+}
+
 func baseKeys(t *testing.T, b viewstore.Base) {
 	var items []viewstore.BaseItem
 	for _, key := range awkwardKeys() {
@@ -223,7 +253,7 @@ func baseOwned(t *testing.T, b viewstore.Base) {
 	wantNoError(t, "load", err)
 	spoil(loaded[0].States)
 	wantPages(t, b, want.BaseKey, 0, 0, []viewstore.BaseItem{want})
-	pages, err := b.Pages(t.Context(), want.Generation, want.Key, 0, 0)
+	pages, _, err := b.Pages(t.Context(), want.Generation, want.Key, 0, 0, "")
 	wantNoError(t, "pages", err)
 	spoil(pages[0].States)
 	wantBase(t, b, keys, want)
@@ -241,10 +271,13 @@ func baseCancelled(t *testing.T, b viewstore.Base) {
 	}
 	wantBase(t, b, keys, item)
 	calls := map[string]func(ctx context.Context) error{
-		"scan":  func(ctx context.Context) error { _, _, err := b.Scan(ctx, generationOf(t, 'B'), ""); return err },
-		"drop":  func(ctx context.Context) error { _, err := b.Drop(ctx, generationOf(t, 'B'), ""); return err },
-		"load":  func(ctx context.Context) error { _, err := b.Load(ctx, keys); return err },
-		"pages": func(ctx context.Context) error { _, err := b.Pages(ctx, item.Generation, item.Key, 0, 0); return err },
+		"scan": func(ctx context.Context) error { _, _, err := b.Scan(ctx, generationOf(t, 'B'), ""); return err },
+		"drop": func(ctx context.Context) error { _, err := b.Drop(ctx, generationOf(t, 'B'), ""); return err },
+		"load": func(ctx context.Context) error { _, err := b.Load(ctx, keys); return err },
+		"pages": func(ctx context.Context) error {
+			_, _, err := b.Pages(ctx, item.Generation, item.Key, 0, 0, "")
+			return err
+		},
 	}
 	for name, call := range calls {
 		if err := call(cancelled(t)); err == nil {
@@ -306,7 +339,7 @@ func baseDrop(t *testing.T, base viewstore.Base) {
 				if generation == gone {
 					want = 0
 				}
-				pages, err := base.Pages(t.Context(), generation, name, -100, 100)
+				pages, _, err := base.Pages(t.Context(), generation, name, -100, 100, "")
 				if err != nil || len(pages) != want {
 					t.Fatalf("generation %s, key %s: %d items, %v; want %d", generation, name, len(pages), err, want)
 				}

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -29,6 +30,35 @@ func scanned[I any](t *testing.T, scan func(after string) ([]I, string, error), 
 	slices.SortFunc(all, compare)
 	return slices.CompactFunc(all, func(a, b I) bool { return compare(a, b) == 0 })
 }
+
+// inParts returns the items of a range, which is read until there are no more. Each answer but the last has an item, and
+// none has states of more than viewstore.MostRead bytes.
+func inParts[I any](t *testing.T, read func(after string) ([]I, string, error), statesOf func(I) []byte) (all []I) {
+	t.Helper()
+	after := ""
+	for {
+		items, next, err := read(after)
+		wantNoError(t, fmt.Sprintf("read after %x", after), err)
+		bytes := 0
+		for _, item := range items {
+			bytes += len(statesOf(item))
+		}
+		if bytes > viewstore.MostRead {
+			t.Fatalf("an answer has states of %d bytes, the maximum is %d", bytes, viewstore.MostRead)
+		}
+		if all = append(all, items...); next == "" {
+			return all
+		}
+		if len(items) == 0 || next == after {
+			t.Fatalf("%d items after %x, and more after %x", len(items), after, next)
+		}
+		after = next
+	}
+}
+
+func baseStates(item viewstore.BaseItem) []byte { return item.States }
+
+func speedStates(item viewstore.SpeedItem) []byte { return item.States }
 
 // manyKeys returns more keys than any store reads at once.
 const manyKeys = 37
@@ -65,9 +95,10 @@ func speedPages(t *testing.T, s viewstore.Speed) {
 	set := lifecycle.OfGeneration(generationOf(t, 'p'))
 	wantPages := func(from, to view.Page, want ...viewstore.SpeedItem) {
 		t.Helper()
-		got, err := s.Pages(t.Context(), set, "k", from, to)
-		wantNoError(t, "pages", err)
-		wantItems(t, "pages", got, want)
+		read := func(after string) ([]viewstore.SpeedItem, string, error) {
+			return s.Pages(t.Context(), set, "k", from, to, after)
+		}
+		wantItems(t, "pages", inParts(t, read, speedStates), want)
 	}
 	wantPages(view.FirstPage, view.LastPage)
 	items := []viewstore.SpeedItem{

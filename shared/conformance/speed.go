@@ -27,7 +27,7 @@ func Speed(t *testing.T, open func(t *testing.T) viewstore.Speed) {
 		{"Put returns ErrConflict when it is not, and writes nothing", speedConflict},
 		{"Put by many at once: one writes each applied position", speedRace},
 		{"Slots returns the items of one key with slot >= from, ordered by slot, page and lane", speedSlots},
-		{"Slots returns more items than a store returns at once", speedSlotsLarge},
+		{"Slots returns items of MostRead bytes at most, and a cursor for the rest", speedSlotsLarge},
 		{"Pages returns the items of one key in NoSlot with from <= page <= to, ordered by page and lane", speedPages},
 		{"Scan returns some items of a set at a time, and none of another set", speedScan},
 		{"Drop deletes a bounded number of a set's items, and none of another set", speedDrop},
@@ -65,10 +65,10 @@ func wantSpeed(t *testing.T, s viewstore.Speed, keys []viewstore.SpeedKey, want 
 
 func wantSlots(t *testing.T, s viewstore.Speed, of viewstore.SpeedKey, from slot.Slot, want []viewstore.SpeedItem) {
 	t.Helper()
-	got, err := s.Slots(t.Context(), of.Set, of.Key, from)
-	call := fmt.Sprintf("slots of key %q from %s", of.Key, from)
-	wantNoError(t, call, err)
-	wantItems(t, call, got, want)
+	read := func(after string) ([]viewstore.SpeedItem, string, error) {
+		return s.Slots(t.Context(), of.Set, of.Key, from, after)
+	}
+	wantItems(t, fmt.Sprintf("slots of key %q from %s", of.Key, from), inParts(t, read, speedStates), want)
 }
 
 const firstSequence event.Sequence = "49546986683135544286507457936321625675700192471156785154"
@@ -252,7 +252,7 @@ func speedOwned(t *testing.T, s viewstore.Speed) {
 	wantNoError(t, "load", err)
 	spoil(loaded[0].States)
 	wantSlots(t, s, want.SpeedKey, 0, []viewstore.SpeedItem{want})
-	slots, err := s.Slots(t.Context(), want.Set, want.Key, 0)
+	slots, _, err := s.Slots(t.Context(), want.Set, want.Key, 0, "")
 	wantNoError(t, "slots", err)
 	spoil(slots[0].States)
 	wantSpeed(t, s, keys, want)
@@ -271,8 +271,8 @@ func speedCancelled(t *testing.T, s viewstore.Speed) {
 	wantSpeed(t, s, keys, item)
 	reads := map[string]func(ctx context.Context) error{
 		"load":  func(ctx context.Context) error { _, err := s.Load(ctx, keys); return err },
-		"slots": func(ctx context.Context) error { _, err := s.Slots(ctx, item.Set, item.Key, 0); return err },
-		"pages": func(ctx context.Context) error { _, err := s.Pages(ctx, item.Set, item.Key, 0, 1); return err },
+		"slots": func(ctx context.Context) error { _, _, err := s.Slots(ctx, item.Set, item.Key, 0, ""); return err },
+		"pages": func(ctx context.Context) error { _, _, err := s.Pages(ctx, item.Set, item.Key, 0, 1, ""); return err },
 		"scan":  func(ctx context.Context) error { _, _, err := s.Scan(ctx, item.Set, ""); return err },
 		"drop":  func(ctx context.Context) error { _, err := s.Drop(ctx, item.Set, ""); return err },
 	}

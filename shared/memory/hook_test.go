@@ -194,7 +194,7 @@ func reads() []read {
 			return errors.Join(err, noAnswer(err, len(items)))
 		}},
 		{memory.Call{Name: "base.Pages", Key: "k"}, func(ctx context.Context, s *stores) error {
-			items, err := s.base.Pages(ctx, "g", "k", 1, 1)
+			items, _, err := s.base.Pages(ctx, "g", "k", 1, 1, "")
 			return errors.Join(err, noAnswer(err, len(items)))
 		}},
 		{memory.Call{Name: "speed.Load"}, func(ctx context.Context, s *stores) error {
@@ -202,7 +202,7 @@ func reads() []read {
 			return errors.Join(err, noAnswer(err, len(items)))
 		}},
 		{memory.Call{Name: "speed.Slots", Key: "k"}, func(ctx context.Context, s *stores) error {
-			items, err := s.speed.Slots(ctx, "d", "k", 0)
+			items, _, err := s.speed.Slots(ctx, "d", "k", 0, "")
 			return errors.Join(err, noAnswer(err, len(items)))
 		}},
 	}

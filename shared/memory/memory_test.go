@@ -32,10 +32,16 @@ func TestCatalog(t *testing.T) {
 
 func TestBase(t *testing.T) {
 	conformance.Base(t, func(*testing.T) viewstore.Base { return &memory.Base{} })
+	t.Run("two at once", func(t *testing.T) {
+		conformance.Base(t, func(*testing.T) viewstore.Base { return &memory.Base{AtOnce: 2} })
+	})
 }
 
 func TestSpeed(t *testing.T) {
 	conformance.Speed(t, func(*testing.T) viewstore.Speed { return &memory.Speed{Now: now} })
+	t.Run("two at once", func(t *testing.T) {
+		conformance.Speed(t, func(*testing.T) viewstore.Speed { return &memory.Speed{Now: now, AtOnce: 2} })
+	})
 }
 
 func TestSeen(t *testing.T) {
@@ -151,7 +157,7 @@ func TestSpeedItemsExpire(t *testing.T) {
 			if clock != nil {
 				want = want[1:]
 			}
-			got, err := s.Slots(t.Context(), "d", "k", 0)
+			got, _, err := s.Slots(t.Context(), "d", "k", 0, "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,7 +25,8 @@ type basePartition struct {
 
 // Base stores base items in memory. The zero Base is empty and ready to use.
 type Base struct {
-	Hook Hook
+	Hook   Hook
+	AtOnce int // maximum number of items in an answer of Pages; 0: as many as MostRead allows
 
 	mu      sync.Mutex
 	items   map[basePartition]map[view.Page]viewstore.BaseItem
@@ -102,19 +103,48 @@ func (b *Base) Len(generation lifecycle.GenerationID) (n int) {
 }
 
 // Pages implements viewstore.Base.
-func (b *Base) Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from,
-	to view.Page) ([]viewstore.BaseItem, error) {
-	return answer(b.Hook, "base.Pages", string(key), func() (items []viewstore.BaseItem, err error) {
+func (b *Base) Pages(
+	ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page, after string,
+) (items []viewstore.BaseItem, next string, err error) {
+	next, err = answer(b.Hook, "base.Pages", string(key), func() (string, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		for page, item := range b.items[basePartition{generation, key}] {
-			if page >= from && page <= to {
-				items = append(items, copyBase(item))
+		all := b.items[basePartition{generation, key}]
+		var pages []view.Page
+		for page := range all {
+			if page >= from && page <= to && (after == "" || basePlace(page) > after) {
+				pages = append(pages, page)
 			}
 		}
-		slices.SortFunc(items, func(m, n viewstore.BaseItem) int { return cmp.Compare(m.Page, n.Page) })
-		return items, ctx.Err()
+		slices.Sort(pages)
+		sizeOf := func(page view.Page) int { return len(all[page].States) }
+		some, more := firstOf(pages, b.AtOnce, sizeOf)
+		for _, page := range some {
+			items = append(items, copyBase(all[page]))
+		}
+		if more {
+			next = basePlace(some[len(some)-1])
+		}
+		return next, ctx.Err()
 	})
+	if err != nil {
+		return nil, "", err
+	}
+	return items, next, nil
+}
+
+// basePlace returns a cursor: the place of a page in the order of pages.
+func basePlace(page view.Page) string { return fmt.Sprintf("%016x", uint64(page)^1<<63) }
+
+// firstOf returns as many of all as one answer of a read has, and whether there are more.
+func firstOf[K any](all []K, most int, sizeOf func(K) int) (some []K, more bool) {
+	bytes := 0
+	for i, key := range all {
+		if bytes += sizeOf(key); i > 0 && bytes > viewstore.MostRead || most > 0 && i == most {
+			return all[:i], true
+		}
+	}
+	return all, false
 }
 
 func copyBase(item viewstore.BaseItem) viewstore.BaseItem {
@@ -172,8 +202,9 @@ type speedPartition struct {
 
 // Speed stores speed items in memory. The zero Speed is empty and ready to use.
 type Speed struct {
-	Hook Hook
-	Now  func() time.Time // the clock by which items expire; nil: they never expire
+	Hook   Hook
+	Now    func() time.Time // the clock by which items expire; nil: they never expire
+	AtOnce int              // maximum number of items in an answer of Slots or Pages; 0: as many as MostRead allows
 
 	mu      sync.Mutex
 	items   map[speedPartition]map[viewstore.SpeedKey]viewstore.SpeedItem
@@ -244,36 +275,56 @@ func (s *Speed) expire() {
 }
 
 // Slots implements viewstore.Speed.
-func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem,
-	error) {
-	return s.query(ctx, "speed.Slots", set, key, func(item viewstore.SpeedKey) bool { return item.Slot >= from })
+func (s *Speed) Slots(
+	ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot, after string,
+) ([]viewstore.SpeedItem, string, error) {
+	return s.query(ctx, "speed.Slots", set, key, after, func(item viewstore.SpeedKey) bool { return item.Slot >= from })
 }
 
 // Pages implements viewstore.Speed.
-func (s *Speed) Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem,
-	error) {
-	return s.query(ctx, "speed.Pages", set, key, func(item viewstore.SpeedKey) bool {
+func (s *Speed) Pages(
+	ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page, after string,
+) ([]viewstore.SpeedItem, string, error) {
+	return s.query(ctx, "speed.Pages", set, key, after, func(item viewstore.SpeedKey) bool {
 		return item.Slot == viewstore.NoSlot && item.Page >= from && item.Page <= to
 	})
 }
 
 func (s *Speed) query(
-	ctx context.Context, name string, set lifecycle.Set, key view.Key, want func(viewstore.SpeedKey) bool,
-) ([]viewstore.SpeedItem, error) {
-	return answer(s.Hook, name, string(key), func() (items []viewstore.SpeedItem, err error) {
+	ctx context.Context, name string, set lifecycle.Set, key view.Key, after string, want func(viewstore.SpeedKey) bool,
+) (items []viewstore.SpeedItem, next string, err error) {
+	next, err = answer(s.Hook, name, string(key), func() (string, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		for key, item := range s.items[speedPartition{set, key}] {
-			if want(key) {
-				items = append(items, copySpeed(item))
+		all := s.items[speedPartition{set, key}]
+		var keys []viewstore.SpeedKey
+		for key := range all {
+			if want(key) && (after == "" || speedPlace(key) > after) {
+				keys = append(keys, key)
 			}
 		}
-		slices.SortFunc(items, compareSpeed)
-		return items, ctx.Err()
+		slices.SortFunc(keys, compareSpeed)
+		some, more := firstOf(keys, s.AtOnce, func(key viewstore.SpeedKey) int { return len(all[key].States) })
+		for _, key := range some {
+			items = append(items, copySpeed(all[key]))
+		}
+		if more {
+			next = speedPlace(some[len(some)-1])
+		}
+		return next, ctx.Err()
 	})
+	if err != nil {
+		return nil, "", err
+	}
+	return items, next, nil
 }
 
-func compareSpeed(m, n viewstore.SpeedItem) int {
+// speedPlace returns a cursor: the place of an item in the order of slots, pages and lanes.
+func speedPlace(key viewstore.SpeedKey) string {
+	return fmt.Sprintf("%016x%016x%s", uint64(key.Slot)^1<<63, uint64(key.Page)^1<<63, key.Lane)
+}
+
+func compareSpeed(m, n viewstore.SpeedKey) int {
 	return cmp.Or(cmp.Compare(m.Key, n.Key), cmp.Compare(m.Slot, n.Slot), cmp.Compare(m.Page, n.Page),
 		strings.Compare(m.Lane.String(), n.Lane.String()))
 }
@@ -290,7 +341,7 @@ func (s *Speed) Scan(ctx context.Context, set lifecycle.Set, after string) (item
 				items = append(items, copySpeed(item))
 			}
 		}
-		slices.SortFunc(items, compareSpeed)
+		slices.SortFunc(items, func(m, n viewstore.SpeedItem) int { return compareSpeed(m.SpeedKey, n.SpeedKey) })
 		return next, ctx.Err()
 	})
 	if err != nil {

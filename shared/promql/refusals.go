@@ -19,7 +19,12 @@ func (q *querier) tooManyBytes(m metric) error {
 		"fewer series with labels, a shorter range, or fewer selectors", m.name, q.bounds.Bytes)
 }
 
-// tooManyKeys says what would do. Serving bounds keys, and items of keys.
+func (q *querier) tooMuchRead(m metric) error {
+	return refuse("%s has more than %d bytes of items to read in this range, the maximum of a selector; choose fewer "+
+		"series with labels, or a shorter range", m.name, q.serving.MaxRead)
+}
+
+// tooManyKeys says what would do.
 func (q *querier) tooManyKeys(m metric, steps int64) error {
 	d, remedy := m.reader.Program.Definition, "choose fewer with labels"
 	var names []string
@@ -33,7 +38,7 @@ func (q *querier) tooManyKeys(m metric, steps int64) error {
 	default:
 		remedy += ", or add a roll-up to the view"
 	}
-	return refuse("%s reads more than %d keys, or too many items of them, the maximum of a selector%s; %s", m.name,
+	return refuse("%s reads more than %d keys, the maximum of a selector%s; %s", m.name,
 		q.bounds.keysAt(steps), atSteps(steps), remedy)
 }
 
@@ -51,6 +56,8 @@ func (q *querier) explain(m metric, steps int64, err error) error {
 	switch {
 	case errors.Is(err, serving.ErrTooManyBytes): // before the errors that it comes with
 		return q.tooManyBytes(m)
+	case errors.Is(err, serving.ErrTooMuchRead):
+		return q.tooMuchRead(m)
 	case errors.Is(err, serving.ErrTooManyWindows):
 		return q.tooManySamples(m)
 	case errors.Is(err, serving.ErrTooManyKeys):

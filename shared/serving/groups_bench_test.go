@@ -28,7 +28,7 @@ func BenchmarkTopTen(b *testing.B) {
 		}
 		s.base(b, fmt.Sprintf("/path/%d", n), "200", horizon, amounts...)
 	}
-	s.MaxKeys, s.MaxItems, s.Parallel = keys, keys, runner.Parallel(4)
+	s.MaxKeys, s.Parallel = keys, runner.Parallel(4)
 	for _, question := range []string{
 		"step=all order=-bytes limit=10", "group_by= step=all", "order=-bytes limit=10 step=1d",
 	} {

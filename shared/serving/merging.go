@@ -20,9 +20,8 @@ type merging struct {
 	all, batch, speed *view.Windows
 	whole             *view.Windows // window 0: a group over the whole range
 
-	items       int         // items merged so far
 	keys        int         // keys merged so far
-	bytes       int         // of the items merged so far
+	read        Reads       // items merged so far, and those that take no part
 	first, last view.Window // first and last window with events, where there are rows
 	found       piece       // the step that was found last
 	uneven      piece       // the first step that ends inside a window with events; zero: none does
@@ -57,38 +56,6 @@ func (r Reader) newMerging(q question) *merging {
 
 // hasHalves reports whether rows say what base items and what speed items hold of them.
 func (q question) hasHalves() bool { return q.Parts || q.isOfOneKey }
-
-// add merges the items of a key into its group.
-//
-// Errors: ErrTooManyKeys, ErrTooManyWindows, *ParameterError, view.ErrCorruptPage; not retryable.
-func (m *merging) add(key ListedKey, found items) error {
-	m.keys++
-	m.items += len(found.base) + len(found.speed)
-	if m.MaxItems > 0 && m.items > m.MaxItems && !m.isOfOneKey {
-		return m.tooMany(m.question, fmt.Sprintf("more than %d items in this range, the maximum; narrow from and to",
-			m.MaxItems))
-	}
-	to := m.groupOf(key.Values)
-	ahead := map[view.Page]slot.Slot{}
-	for _, item := range found.base {
-		m.bytes += len(item.States)
-		if item.Horizon > m.Generation.Horizon {
-			ahead[item.Page] = item.Horizon
-		}
-		part := mergedRow{ahead: ahead[item.Page]}
-		if err := m.addItem(to, m.batch, item.Page, item.States, part); err != nil {
-			return err
-		}
-	}
-	for _, item := range found.speed {
-		m.bytes += len(item.States)
-		part := mergedRow{hasSpeed: true, ahead: ahead[item.Page]} // the page's horizon, though it may lack the window
-		if err := m.addItem(to, m.speed, item.Page, item.States, part); err != nil {
-			return err
-		}
-	}
-	return m.err
-}
 
 func (m *merging) groupOf(values []string) *group {
 	of := make([]string, len(m.by))
@@ -138,20 +105,33 @@ func (m *merging) tooLarge() error {
 	if !m.Whole {
 		what += ", or ask for longer steps with step"
 	}
-	if m.isOfOneKey {
-		return tooManyBytes{fmt.Errorf("%w: the selection has %s", ErrTooManyWindows, what)}
-	}
-	return tooManyBytes{m.tooMany(m.question, what)}
+	return m.tooMany(what, ErrTooManyBytes)
 }
 
-// tooManyBytes makes an error an ErrTooManyBytes as well, and leaves its text.
-type tooManyBytes struct{ error }
+// tooMuch returns the error for items that take too long to read.
+func (m *merging) tooMuch() error {
+	what := fmt.Sprintf("more than %d bytes of items to read, the maximum; narrow from and to", m.MaxRead)
+	return m.tooMany(what, ErrTooMuchRead)
+}
+
+func (m *merging) tooMany(what string, cause error) error {
+	if m.isOfOneKey {
+		return withCause{fmt.Errorf("%w: the selection has %s", ErrTooManyWindows, what), cause}
+	}
+	return withCause{m.Reader.tooMany(m.question, what), cause}
+}
+
+// withCause is an error that is its cause as well, and leaves that out of its text.
+type withCause struct {
+	error
+	cause error
+}
 
 // Is implements what errors.Is asks for.
-func (tooManyBytes) Is(target error) bool { return target == ErrTooManyBytes }
+func (e withCause) Is(target error) bool { return target == e.cause }
 
 // Unwrap returns the ErrTooManyKeys or ErrTooManyWindows.
-func (e tooManyBytes) Unwrap() error { return e.error }
+func (e withCause) Unwrap() error { return e.error }
 
 // rowOf returns the number of the row of a group that a window belongs to.
 func (m *merging) rowOf(to *group, w view.Window) int {

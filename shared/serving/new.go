@@ -15,7 +15,7 @@ func New(
 	return &Serving{
 		Stores: stores, Sweeps: sweeps,
 		Limits: Limits{
-			MaxRows: settings.MaxRows, MaxKeys: settings.MaxKeys, MaxItems: settings.MaxItems, MaxMerged: settings.MaxMerged,
+			MaxRows: settings.MaxRows, MaxKeys: settings.MaxKeys, MaxRead: settings.MaxRead, MaxMerged: settings.MaxMerged,
 		},
 		LateAfter: settings.LateAfter(), Parallel: parallel, Now: now,
 	}

@@ -64,7 +64,7 @@ type Reader struct {
 type Limits struct {
 	MaxRows   int // maximum rows of one result; ten times as many may be merged before groups are chosen
 	MaxKeys   int // maximum keys that a query of many keys reads; 0: mostLooked
-	MaxItems  int // maximum items that a query of many keys reads
+	MaxRead   int // maximum size of the items that a result reads, in bytes, with itemBytes for each item
 	MaxMerged int // maximum memory of the states of all rows, in bytes: see view.Windows.Bytes
 }
 
@@ -113,56 +113,103 @@ func (r Reader) ReadKey(ctx context.Context, key view.Key) ([]Row, error) {
 	return result.Rows, err
 }
 
-// items are the items of a key that take part in answers: together they hold each event once.
-type items struct {
+// reading is the items of a key in a span that take part in answers, read a part at a time: together they hold each
+// event once. All base items are read before the first speed item.
+type reading struct {
+	*Reader
+	key ListedKey
+	at  span
+
+	after    string                  // cursor of the part that comes next
+	hasBase  bool                    // all base items were read
+	horizons map[view.Page]slot.Slot // of the base items
+	isWhole  bool                    // all items were read
+	ahead    []part                  // read and not merged yet
+}
+
+// part is some items of a key: base items, or speed items that take part.
+type part struct {
 	base  []viewstore.BaseItem
 	speed []viewstore.SpeedItem
+	read  Reads
 }
 
-// readItems reads the items of a key in a span.
-func (r Reader) readItems(ctx context.Context, key ListedKey, at span) (items, error) {
-	if !r.Generation.HasBase() {
-		return r.readKappa(ctx, key.Key, at)
+// Reads says what was read from the stores.
+type Reads struct {
+	Items int
+	Bytes int // size of their states, as stored
+}
+
+func (r *Reads) add(states []byte) { r.Items, r.Bytes = r.Items+1, r.Bytes+len(states) }
+
+// itemBytes is what an item takes besides its states: its key, and where it belongs.
+const itemBytes = 200
+
+// size is what items take, in a store and in memory.
+func (r Reads) size() int { return r.Bytes + itemBytes*r.Items }
+
+// next reads the next part. Errors: a store's: retry.
+func (r *reading) next(ctx context.Context) (p part, err error) {
+	switch {
+	case !r.Generation.HasBase():
+		return r.nextOfKappa(ctx)
+	case !r.hasBase:
+		return r.nextOfBase(ctx)
 	}
-	return r.readLambda(ctx, key, at)
+	return r.nextOfSpeed(ctx)
 }
 
-// readKappa reads all items: each event is in one of them, whatever the pointer says.
-func (r Reader) readKappa(ctx context.Context, key view.Key, at span) (m items, err error) {
-	m.speed, err = r.Speed.Pages(ctx, r.Generation.SpeedSet(), key, at.firstPage, at.lastPage)
+// nextOfKappa reads items of a Kappa generation: each event is in one of them, whatever the pointer says.
+func (r *reading) nextOfKappa(ctx context.Context) (p part, err error) {
+	p.speed, r.after, err = r.Speed.Pages(
+		ctx, r.Generation.SpeedSet(), r.key.Key, r.at.firstPage, r.at.lastPage, r.after)
 	if err != nil {
-		return m, fmt.Errorf("read speed items: %w", err)
+		return p, fmt.Errorf("read speed items: %w", err)
 	}
-	return m, nil
+	for _, item := range p.speed {
+		p.read.add(item.States)
+	}
+	r.isWhole = r.after == ""
+	return p, nil
 }
 
-// readLambda reads the two halves. Base items may be ahead of the pointer, never behind. Speed items below SpeedFrom
-// take no part. They may exist: speed folded them for an announcement that was postponed, or for an earlier generation
-// with this definition. They hold only some events of their slots, so the answer says instead that these slots are
-// missing.
-func (r Reader) readLambda(ctx context.Context, key ListedKey, at span) (m items, err error) {
+// nextOfBase reads base items. They may be ahead of the pointer, never behind.
+func (r *reading) nextOfBase(ctx context.Context) (p part, err error) {
+	p.base, r.after, err = r.Base.Pages(ctx, r.Generation.ID, r.key.Key, r.at.firstPage, r.at.lastPage, r.after)
+	if err != nil {
+		return p, fmt.Errorf("read base items: %w", err)
+	}
+	if r.horizons == nil {
+		r.horizons = map[view.Page]slot.Slot{}
+	}
+	for _, item := range p.base {
+		p.read.add(item.States)
+		r.horizons[item.Page] = item.Horizon
+	}
+	r.hasBase = r.after == ""
+	r.isWhole = r.hasBase && !r.key.Live
+	return p, nil
+}
+
+// nextOfSpeed reads speed items. Those below SpeedFrom take no part. They may exist: speed folded them for an
+// announcement that was postponed, or for an earlier generation with this definition. They hold only some events of
+// their slots, so the answer says instead that these slots are missing.
+func (r *reading) nextOfSpeed(ctx context.Context) (p part, err error) {
 	g := r.Generation
-	if m.base, err = r.Base.Pages(ctx, g.ID, key.Key, at.firstPage, at.lastPage); err != nil {
-		return m, fmt.Errorf("read base items: %w", err)
-	}
-	if !key.Live {
-		return m, nil
-	}
-	horizons := map[view.Page]slot.Slot{}
-	for _, item := range m.base {
-		horizons[item.Page] = item.Horizon
-	}
-	speed, err := r.Speed.Slots(ctx, g.SpeedSet(), key.Key, g.SpeedFrom())
+	all, after, err := r.Speed.Slots(ctx, g.SpeedSet(), r.key.Key, g.SpeedFrom(), r.after)
 	if err != nil {
-		return m, fmt.Errorf("read speed items: %w", err)
+		return p, fmt.Errorf("read speed items: %w", err)
 	}
-	for _, item := range speed {
+	for _, item := range all {
+		p.read.add(item.States)
 		// Each slot counts once: below the item's own horizon in the base item, above it here. A run in progress moves
 		// items one by one.
-		if item.Page < at.firstPage || item.Page > at.lastPage || item.Slot < max(g.SpeedFrom(), horizons[item.Page]) {
+		if item.Page < r.at.firstPage || item.Page > r.at.lastPage ||
+			item.Slot < max(g.SpeedFrom(), r.horizons[item.Page]) {
 			continue
 		}
-		m.speed = append(m.speed, item)
+		p.speed = append(p.speed, item)
 	}
-	return m, nil
+	r.after, r.isWhole = after, after == ""
+	return p, nil
 }

@@ -1,42 +1,115 @@
 package serving
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
 
-// readAll reads the items of keys, and merges them. It holds the items of some keys at a time.
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+const (
+	bytesAhead = 16 << 20 // maximum size of the items that are read ahead
+	keysAhead  = 128      // maximum number of keys whose items are read ahead
+)
+
+// readAll reads the items of keys, and merges them key by key. It reads items of the next keys ahead, in parallel, as
+// long as they fit into bytesAhead. All other items it reads a part at a time, and merges the part before it reads on.
+// So the items in memory are bounded, however large a key is.
 //
 // Errors: those of add, and those of a store.
 func (m *merging) readAll(ctx context.Context, keys []ListedKey) error {
-	for len(keys) > 0 {
-		some := keys[:min(len(keys), readTogether(m.keys, m.bytes))]
-		keys = keys[len(some):]
-		found := make([]items, len(some))
-		err := m.Parallel(len(some), func(i int) (err error) {
-			found[i], err = m.readItems(ctx, some[i], m.at)
-			return err
-		})
-		if err != nil {
+	room := &atomic.Int64{}
+	room.Store(bytesAhead)
+	all := make([]reading, len(keys))
+	for i, key := range keys {
+		all[i] = reading{Reader: &m.Reader, key: key, at: m.at}
+	}
+	for len(all) > 0 {
+		some := all[:min(len(all), keysAhead)]
+		if err := m.Parallel(len(some), func(i int) error { return some[i].readAhead(ctx, room) }); err != nil {
 			return err
 		}
 		for i := range some {
-			if err := m.add(some[i], found[i]); err != nil {
+			if some[i].ahead == nil && i > 0 {
+				break // there was no room: the next keys are read together again, and this one is the first of them
+			}
+			if err := m.add(ctx, &some[i], room); err != nil {
 				return err
 			}
+			all = all[1:]
 		}
 	}
 	return nil
 }
 
-const (
-	leastTogether = 8
-	mostTogether  = 128
-	bytesTogether = 16 << 20
-)
-
-// readTogether returns the number of keys to read next, after some keys whose items had this many bytes: as many as
-// have bytesTogether, if the next ones are as large. A key of a year with sketches may have some megabytes.
-func readTogether(keys, bytes int) int {
-	if keys == 0 {
-		return leastTogether
+// readAhead reads parts of a key as long as there is room for the largest part.
+func (r *reading) readAhead(ctx context.Context, room *atomic.Int64) error {
+	for !r.isWhole {
+		if room.Add(-viewstore.MostRead) < 0 {
+			room.Add(viewstore.MostRead)
+			return nil
+		}
+		next, err := r.next(ctx)
+		if err != nil {
+			return err
+		}
+		r.ahead = append(r.ahead, next)
+		room.Add(int64(viewstore.MostRead - next.read.size()))
 	}
-	return max(leastTogether, min(mostTogether, bytesTogether*keys/max(1, bytes)))
+	return nil
+}
+
+// add merges the items of a key into its group: those that were read ahead, then the others.
+//
+// Errors: ErrTooManyKeys, ErrTooManyWindows, *ParameterError, view.ErrCorruptPage; not retryable. Those of a store.
+func (m *merging) add(ctx context.Context, r *reading, room *atomic.Int64) error {
+	m.keys++
+	to := m.groupOf(r.key.Values)
+	for i := range r.ahead {
+		if err := m.addPart(to, r, r.ahead[i]); err != nil {
+			return err
+		}
+		room.Add(int64(r.ahead[i].read.size()))
+		r.ahead[i] = part{}
+	}
+	for !r.isWhole {
+		next, err := r.next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := m.addPart(to, r, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *merging) addPart(to *group, r *reading, p part) error {
+	m.read.Items, m.read.Bytes = m.read.Items+p.read.Items, m.read.Bytes+p.read.Bytes
+	if m.MaxRead > 0 && m.read.size() > m.MaxRead {
+		return m.tooMuch()
+	}
+	for _, item := range p.base {
+		if err := m.addItem(to, m.batch, item.Page, item.States, mergedRow{ahead: r.aheadOf(item.Page)}); err != nil {
+			return err
+		}
+	}
+	for _, item := range p.speed {
+		// The page's horizon, though the base item may lack the window.
+		from := mergedRow{hasSpeed: true, ahead: r.aheadOf(item.Page)}
+		if err := m.addItem(to, m.speed, item.Page, item.States, from); err != nil {
+			return err
+		}
+	}
+	return m.err
+}
+
+// aheadOf returns the horizon of a page's base item where it is ahead of the pointer's; else 0.
+func (r *reading) aheadOf(page view.Page) slot.Slot {
+	if horizon := r.horizons[page]; horizon > r.Generation.Horizon {
+		return horizon
+	}
+	return 0
 }

@@ -30,6 +30,7 @@ type Result struct {
 	// windows, as readSkipped chooses them; a warning says when windows of the answer lie outside.
 	Skipped []Skip
 
+	Read     Reads     // from the stores, for the rows; none of the skipped events
 	ReadAt   time.Time // when the reads ended
 	Horizon  time.Time // batch has covered what arrived before; zero for a Kappa generation
 	Complete time.Time // a Kappa generation has every event that arrived before; zero: unknown, or Lambda

@@ -12,7 +12,7 @@ import (
 func (m *merging) result() (Result, error) {
 	result := Result{
 		Selection: m.Selection, Generation: m.Generation, Program: m.Program, From: m.at.from, To: m.at.to,
-		Horizon: horizonOf(m.Generation),
+		Horizon: horizonOf(m.Generation), Read: m.read,
 	}
 	if m.hasHalves() {
 		m.all.Merge(m.batch)

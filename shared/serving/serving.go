@@ -42,6 +42,7 @@ var (
 	ErrTooManyWindows = errors.New("too many windows")
 	ErrTooManyKeys    = errors.New("too many keys")
 	ErrTooManyBytes   = errors.New("too many bytes") // comes with one of both: Limits.MaxMerged is the cause
+	ErrTooMuchRead    = errors.New("too much read")  // comes with one of both: Limits.MaxRead is the cause
 )
 
 // Read reads a selection from the generation that answers.

@@ -23,12 +23,12 @@ type oneUnreadable struct {
 }
 
 func (b oneUnreadable) Pages(
-	ctx context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page,
-) ([]viewstore.BaseItem, error) {
+	ctx context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page, after string,
+) ([]viewstore.BaseItem, string, error) {
 	if g == b.generation {
-		return nil, b.err
+		return nil, "", b.err
 	}
-	return b.Base.Pages(ctx, g, key, from, to)
+	return b.Base.Pages(ctx, g, key, from, to, after)
 }
 
 // TestOneUnreadableViewHidesNoOther checks that a view whose skipped events or definition cannot be read is listed with

@@ -121,7 +121,7 @@ func Rules() []Rule {
 		atLeastOne("MaxBody", func(s All) int64 { return int64(s.MaxBody) }),
 		atLeastOne("MaxRows", func(s All) int64 { return int64(s.MaxRows) }),
 		atLeastOne("MaxKeys", func(s All) int64 { return int64(s.MaxKeys) }),
-		atLeastOne("MaxItems", func(s All) int64 { return int64(s.MaxItems) }),
+		atLeastOne("MaxRead", func(s All) int64 { return int64(s.MaxRead) }),
 		atLeastOne("MaxMerged", func(s All) int64 { return int64(s.MaxMerged) }),
 		atLeastOne("MaxAnswer", func(s All) int64 { return int64(s.MaxAnswer) }),
 		atLeastOne("PublishTries", func(s All) int64 { return int64(s.PublishTries) }),

@@ -101,8 +101,9 @@ type All struct {
 	MaxRows int
 	// Maximum number of keys that a query of many keys reads. Danger: the client waits for a read or two of each.
 	MaxKeys int `variable:"-"`
-	// Maximum number of items that a query of many keys reads. Danger: see MaxKeys; an item may have 380 KB.
-	MaxItems int `variable:"-"`
+	// Maximum size of the items that a query reads, in bytes. Danger: the client waits meanwhile, and the gateway gives
+	// up after 30 s.
+	MaxRead int `variable:"-"`
 	// Maximum memory of the states of all rows that a query merges, in bytes. Danger: the function of a query needs about
 	// twice as much, and memory for the items that it reads.
 	MaxMerged int `variable:"-"`
@@ -142,7 +143,7 @@ func Default() All {
 		StreamRetention: 72 * time.Hour, QueueRetention: 4 * 24 * time.Hour, SpeedRetain: 7 * 24 * time.Hour,
 		RetainFor: 24 * time.Hour, ConfirmWithin: 10 * time.Second, DropGrace: time.Minute,
 		ReplayBytes: 32 << 20, AuditEvery: 24 * time.Hour, LeaseFor: 2 * time.Minute, LongestInvocation: 15 * time.Minute,
-		MaxRows: 10_000, MaxKeys: 5_000, MaxItems: 50_000, MaxMerged: 128 << 20, MaxAnswer: 6 << 20,
+		MaxRows: 10_000, MaxKeys: 5_000, MaxRead: 256 << 20, MaxMerged: 128 << 20, MaxAnswer: 6 << 20,
 		KeyFresh:     5 * time.Minute,
 		KeyGrace:     24 * time.Hour,
 		PublishTries: 3, WriteTries: 8,

@@ -118,7 +118,7 @@ func TestCheck(t *testing.T) {
 		}, func(s *setting.All) { s.ReplayTickBytes = 0 }},
 		{"MaxBody=0", func(s *setting.All) { s.MaxBody = 0 }, func(s *setting.All) { s.MaxBody = 1 }},
 		{"MaxKeys=0", func(s *setting.All) { s.MaxKeys = 0 }, func(s *setting.All) { s.MaxKeys = 1 }},
-		{"MaxItems=0", func(s *setting.All) { s.MaxItems = 0 }, func(s *setting.All) { s.MaxItems = 1 }},
+		{"MaxRead=0", func(s *setting.All) { s.MaxRead = 0 }, func(s *setting.All) { s.MaxRead = 1 }},
 		{"MaxMerged=0", func(s *setting.All) { s.MaxMerged = 0 }, func(s *setting.All) { s.MaxMerged = 1 }},
 		{"MaxRows=0", func(s *setting.All) { s.MaxRows = 0 }, func(s *setting.All) { s.MaxRows = 1 }},
 		{"PublishTries=0", func(s *setting.All) { s.PublishTries = 0 }, func(s *setting.All) { s.PublishTries = 1 }},

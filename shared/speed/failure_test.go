@@ -72,7 +72,8 @@ func TestWriteFails(t *testing.T) {
 				}
 				s.items.Hook = nil
 				s.apply(t, records...)
-				item, err := s.items.Speed.Slots(context.Background(), lifecycle.OfDefinition(d.Hash()), s.items.puts[0].Key, 0)
+				item, _, err := s.items.Speed.Slots(context.Background(), lifecycle.OfDefinition(d.Hash()), s.items.puts[0].Key, 0,
+					"")
 				if err != nil || len(item) != 1 {
 					t.Fatal(item, err)
 				}
@@ -419,7 +420,7 @@ func TestAtOnce(t *testing.T) {
 	}
 	total := 0
 	for user := range 7 {
-		items, err := plain.Slots(context.Background(), lifecycle.OfDefinition(d.Hash()), keyOf(user), 0)
+		items, _, err := plain.Slots(context.Background(), lifecycle.OfDefinition(d.Hash()), keyOf(user), 0, "")
 		if err != nil || len(items) != 4 {
 			t.Fatal(len(items), err)
 		}

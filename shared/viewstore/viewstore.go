@@ -44,6 +44,12 @@ type BaseItem struct {
 // Source: DynamoDB API Reference, BatchGetItem.
 const LoadTogether = 100
 
+// MostRead is the maximum size of the states of one answer of Pages or Slots, in bytes: DynamoDB ends an answer with the
+// item that passes 1 MB, and an item has at most 400 KB.
+//
+// Source: DynamoDB API Reference, Query.
+const MostRead = 1<<20 + 400<<10
+
 // Base keeps base items.
 //
 // Calls: safe for concurrent use. Reads are strongly consistent: they see every write that returned before they began.
@@ -59,8 +65,12 @@ type Base interface {
 	// Errors: ErrConflict. Any other: the write may or may not have been applied; treat it as ErrConflict.
 	Put(ctx context.Context, item BaseItem, loaded slot.Slot) error
 
-	// Pages returns the items of one key with from <= page <= to, in the order of pages.
-	Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page) ([]BaseItem, error)
+	// Pages returns some items of one key with from <= page <= to, in the order of pages, and a cursor. Their states have
+	// at most MostRead bytes. after is the cursor of an earlier call, or "" for the beginning. next is "" when there are
+	// no more; otherwise there is at least one item. Each call sees every write that returned before it began.
+	Pages(
+		ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page, after string,
+	) (items []BaseItem, next string, err error)
 
 	// Scan returns some items of a generation, in any order, and a cursor. It returns no entries. after is the cursor of
 	// an earlier call, or "" for the beginning. next is "" when the whole store has been read. An item that exists from
@@ -125,11 +135,17 @@ type Speed interface {
 	// Errors: ErrConflict. Any other: the write may or may not have been applied; treat it as ErrConflict.
 	Put(ctx context.Context, item SpeedItem, loaded event.Sequence) error
 
-	// Slots returns the items of one key with slot >= from, ordered by slot, page and lane.
-	Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]SpeedItem, error)
+	// Slots returns some items of one key with slot >= from, ordered by slot, page and lane, and a cursor, as Base.Pages
+	// does.
+	Slots(
+		ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot, after string,
+	) (items []SpeedItem, next string, err error)
 
-	// Pages returns the items of one key whose slot is NoSlot, with from <= page <= to, ordered by page and lane.
-	Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]SpeedItem, error)
+	// Pages returns some items of one key whose slot is NoSlot, with from <= page <= to, ordered by page and lane, and a
+	// cursor, as Base.Pages does.
+	Pages(
+		ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page, after string,
+	) (items []SpeedItem, next string, err error)
 
 	// PutLive writes an item of live keys. An item with the same name lists the same keys; writing it again replaces it.
 	// When PutLive returns nil, the item is durable.

@@ -75,8 +75,8 @@ func TestTooManyKeys(t *testing.T) {
 	if r.StatusCode != 422 || !strings.Contains(r.Body, `"code":"too_many_keys"`) || !strings.Contains(r.Body, want) {
 		t.Errorf("too many keys: %s", responseText(r))
 	}
-	s.World.Serving.MaxKeys, s.World.Serving.MaxItems = 2, 1
-	if r = s.query(t, "purchases", "group_by="); r.StatusCode != 422 || !strings.Contains(r.Body, "more than 1 items") {
+	s.World.Serving.MaxKeys, s.World.Serving.MaxRead = 2, 1
+	if r = s.query(t, "purchases", "group_by="); r.StatusCode != 422 || !strings.Contains(r.Body, "more than 1 bytes of items") {
 		t.Errorf("too many items: %s", responseText(r))
 	}
 }

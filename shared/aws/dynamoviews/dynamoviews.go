@@ -83,20 +83,21 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 	return nil
 }
 
-// Pages implements viewstore.Base, with one request per 1 MB.
-func (b *Base) Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from,
-	to view.Page) ([]viewstore.BaseItem, error) {
+// Pages implements viewstore.Base, with one request.
+func (b *Base) Pages(
+	ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page, after string,
+) ([]viewstore.BaseItem, string, error) {
 	if from > to {
-		return nil, ctx.Err() // DynamoDB refuses such a range
+		return nil, "", ctx.Err() // DynamoDB refuses such a range
 	}
-	items, err := query(ctx, b.table, table.Range{
+	items, next, err := part(ctx, b.table, table.Range{
 		Partition: table.Binary(partition(generation, key)),
 		From:      table.Binary(appendOrdered(nil, from)), To: table.Binary(appendOrdered(nil, to)),
-	}, baseItem)
+	}, after, baseItem)
 	if err != nil {
-		return nil, fmt.Errorf("read pages %d to %d of generation %s: %w", from, to, generation, err)
+		return nil, "", fmt.Errorf("read pages %d to %d of generation %s: %w", from, to, generation, err)
 	}
-	return items, nil
+	return items, next, nil
 }
 
 // Speed is a table of speed items.
@@ -141,34 +142,36 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 	return nil
 }
 
-// Slots implements viewstore.Speed, with one request per 1 MB.
-func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem,
-	error) {
-	items, err := query(ctx, s.table, table.Range{
+// Slots implements viewstore.Speed, with one request.
+func (s *Speed) Slots(
+	ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot, after string,
+) ([]viewstore.SpeedItem, string, error) {
+	items, next, err := part(ctx, s.table, table.Range{
 		Partition: table.Binary(partition(set, key)),
 		From:      table.Binary(appendOrdered(nil, from)), // comes before every longer key that begins with it
-	}, speedItem)
+	}, after, speedItem)
 	if err != nil {
-		return nil, fmt.Errorf("read slots from %s of set %s: %w", from, set, err)
+		return nil, "", fmt.Errorf("read slots from %s of set %s: %w", from, set, err)
 	}
-	return items, nil
+	return items, next, nil
 }
 
-// Pages implements viewstore.Speed, with one request per 1 MB.
-func (s *Speed) Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem,
-	error) {
+// Pages implements viewstore.Speed, with one request.
+func (s *Speed) Pages(
+	ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page, after string,
+) ([]viewstore.SpeedItem, string, error) {
 	if from > to {
-		return nil, ctx.Err() // DynamoDB refuses such a range
+		return nil, "", ctx.Err() // DynamoDB refuses such a range
 	}
 	page := func(p view.Page) []byte { return appendOrdered(appendOrdered(nil, viewstore.NoSlot), p) }
-	items, err := query(ctx, s.table, table.Range{
+	items, next, err := part(ctx, s.table, table.Range{
 		Partition: table.Binary(partition(set, key)),
 		From:      table.Binary(page(from)), To: table.Binary(append(page(to), endOfLanes)),
-	}, speedItem)
+	}, after, speedItem)
 	if err != nil {
-		return nil, fmt.Errorf("read pages %d to %d of set %s: %w", from, to, set, err)
+		return nil, "", fmt.Errorf("read pages %d to %d of set %s: %w", from, to, set, err)
 	}
-	return items, nil
+	return items, next, nil
 }
 
 // load reads and decodes the items of the keys, each once.
@@ -195,6 +198,24 @@ func query[I any](ctx context.Context, t table.Table, r table.Range, decode func
 		return nil, err
 	}
 	return decodeAll(stored, decode)
+}
+
+// part reads and decodes the first items of a range after a cursor, with one request. A cursor is a sort key.
+func part[I any](
+	ctx context.Context, t table.Table, r table.Range, after string, decode func(table.Item) (I, error),
+) (items []I, next string, err error) {
+	if after != "" {
+		r.After = table.Binary([]byte(after))
+	}
+	stored, last, err := t.Part(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	if items, err = decodeAll(stored, decode); err != nil || last == nil {
+		return items, "", err
+	}
+	key, err := table.BinaryOf(table.Item{table.SortKey: last}, table.SortKey)
+	return items, string(key), err
 }
 
 func decodeAll[I any](stored []table.Item, decode func(table.Item) (I, error)) ([]I, error) {

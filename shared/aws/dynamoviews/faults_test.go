@@ -244,7 +244,10 @@ func (f *faults) readBase(t *testing.T) []wiretest.Site {
 		}),
 		reading("base: pages", items[10:20], nil, func() func(context.Context) ([]viewstore.BaseItem, error) {
 			b := f.base()
-			return func(ctx context.Context) ([]viewstore.BaseItem, error) { return b.Pages(ctx, "r", "k", 10, 19) }
+			return func(ctx context.Context) ([]viewstore.BaseItem, error) {
+				items, _, err := b.Pages(ctx, "r", "k", 10, 19, "")
+				return items, err
+			}
 		}),
 	}
 }
@@ -268,7 +271,10 @@ func (f *faults) readSpeed(t *testing.T) []wiretest.Site {
 		}),
 		reading("speed: slots", items[4:], nil, func() func(context.Context) ([]viewstore.SpeedItem, error) {
 			s := f.speed()
-			return func(ctx context.Context) ([]viewstore.SpeedItem, error) { return s.Slots(ctx, "r", "k", 4*300_000) }
+			return func(ctx context.Context) ([]viewstore.SpeedItem, error) {
+				items, _, err := s.Slots(ctx, "r", "k", 4*300_000, "")
+				return items, err
+			}
 		}),
 	}
 }

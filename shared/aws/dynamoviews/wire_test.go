@@ -168,28 +168,35 @@ func TestReadsOfNothingMakeNoRequest(t *testing.T) {
 	if items, err := dynamoviews.NewBase(c, "items").Load(t.Context(), nil); err != nil || len(items) > 0 {
 		t.Errorf("%v, error %v", items, err)
 	}
-	if items, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 2, 1); err != nil || len(items) > 0 {
+	if items, _, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 2, 1, ""); err != nil || len(items) > 0 {
 		t.Errorf("%v, error %v", items, err)
 	}
 }
 
 func TestRanges(t *testing.T) {
-	wire, c := client(t, awstest.JSON(`{"Items":[`+baseStored+`]}`), awstest.JSON(`{"Items":[`+speedStored+`]}`))
-	bases, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), base.Generation, base.Key, view.FirstPage, 1)
-	if diff := cmp.Diff([]viewstore.BaseItem{base}, bases); diff != "" || err != nil {
-		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	last := `,"LastEvaluatedKey":{"pk":` + b64("p") + `,"sk":` + b64("last\x00") + `}}`
+	wire, c := client(t, awstest.JSON(`{"Items":[`+baseStored+`]`+last), awstest.JSON(`{"Items":[]`+last),
+		awstest.JSON(`{"Items":[`+speedStored+`]}`))
+	bases, next, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), base.Generation, base.Key, view.FirstPage, 1, "")
+	if diff := cmp.Diff([]viewstore.BaseItem{base}, bases); diff != "" || err != nil || next != "last\x00" {
+		t.Errorf("next %q, error %v (-want +got):\n%s", next, err, diff)
 	}
-	speeds, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), speed.Set, speed.Key, speed.Slot)
-	if diff := cmp.Diff([]viewstore.SpeedItem{speed}, speeds); diff != "" || err != nil {
-		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	speeds, next, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), speed.Set, speed.Key, speed.Slot, "a")
+	if diff := cmp.Diff([]viewstore.SpeedItem{speed}, speeds); diff != "" || err != nil || next != "" {
+		t.Errorf("next %q, error %v (-want +got):\n%s", next, err, diff)
 	}
 	wantBody(t, wire.Requests()[0], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":true,
 		"KeyConditionExpression":"pk = :partition AND sk BETWEEN :from AND :to","ExpressionAttributeValues":{
 		":partition":`+b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/")+`,
 		":from":`+b64("\x00\x00\x00\x00\x00\x00\x00\x00")+`,":to":`+b64("\x80\x00\x00\x00\x00\x00\x00\x01")+`}}`)
-	wantBody(t, wire.Requests()[1], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":true,
+	// An answer without items is no last one when DynamoDB says where to go on.
+	for i, start := range []string{b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/") + `,"sk":` + b64("a"),
+		b64("p") + `,"sk":` + b64("last\x00")} {
+		wantBody(t, wire.Requests()[1+i], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":true,
+		"ExclusiveStartKey":{"pk":`+start+`},
 		"KeyConditionExpression":"pk = :partition AND sk >= :from","ExpressionAttributeValues":{
 		":partition":`+b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/")+`,":from":`+b64("\x80\x00\x01\xa2\x0f\x72\x9f\xe0")+`}}`)
+	}
 }
 
 // TestStoredItemsThatAreNone checks items that this program never writes. Each must be an error that names the problem.
@@ -210,7 +217,7 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 			b64("\x7f\xff\xff\xff\xff\xff\xff\xfe!"), 1),
 	} {
 		_, c := client(t, awstest.JSON(`{"Items":[`+stored+`]}`))
-		if items, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 0, 1); err == nil ||
+		if items, _, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 0, 1, ""); err == nil ||
 			!strings.Contains(err.Error(), says) || items != nil {
 			t.Errorf("base: %v, error %v, want one that says %s", items, err, says)
 		}
@@ -221,7 +228,7 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 		"of 3 bytes": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64(strings.Repeat("a", 11))+`,"expires"`, 1),
 	} {
 		_, c := client(t, awstest.JSON(`{"Items":[`+stored+`]}`))
-		if items, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), "d", "k", 0); err == nil ||
+		if items, _, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), "d", "k", 0, ""); err == nil ||
 			!strings.Contains(err.Error(), says) || items != nil {
 			t.Errorf("speed: %v, error %v, want one that says %s", items, err, says)
 		}

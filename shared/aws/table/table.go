@@ -124,8 +124,9 @@ func (t Table) pause(ctx context.Context, fruitless int) error {
 type Range struct {
 	Partition, From, To types.AttributeValue
 
-	Down  bool  // from the greatest sort key to the smallest
-	Limit int32 // maximum items in one answer; 0: as many as fit into 1 MB
+	After types.AttributeValue // sort key of the item after which the range continues; nil: from its beginning
+	Down  bool                 // from the greatest sort key to the smallest
+	Limit int32                // maximum items in one answer; 0: as many as fit into 1 MB
 }
 
 // request returns the range as a query.
@@ -152,6 +153,9 @@ func (r Range) request(name string) *dynamodb.QueryInput {
 	if r.Limit > 0 {
 		in.Limit = &r.Limit
 	}
+	if r.After != nil {
+		in.ExclusiveStartKey = KeyOf(r.Partition, r.After)
+	}
 	return in
 }
 
@@ -174,6 +178,22 @@ func (t Table) Each(ctx context.Context, r Range) iter.Seq2[Item, error] {
 			if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
 				return
 			}
+		}
+	}
+}
+
+// Part returns the first items of a range, with one request, and the sort key of the last one; nil when there are no
+// more items.
+func (t Table) Part(ctx context.Context, r Range) (items []Item, last types.AttributeValue, err error) {
+	in := r.request(t.Name)
+	for {
+		out, err := t.Client.Query(ctx, in)
+		if err != nil {
+			return nil, nil, err
+		}
+		// An answer without items may say that there are more.
+		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(out.Items) > 0 || len(in.ExclusiveStartKey) == 0 {
+			return out.Items, out.LastEvaluatedKey[SortKey], nil
 		}
 	}
 }

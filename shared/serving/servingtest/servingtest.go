@@ -60,12 +60,12 @@ type Base struct {
 
 // Pages implements viewstore.Base.
 func (b *Base) Pages(
-	ctx context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page,
-) ([]viewstore.BaseItem, error) {
+	ctx context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page, after string,
+) ([]viewstore.BaseItem, string, error) {
 	if key != view.SkippedKey {
 		b.From, b.To = from, to
 	}
-	return b.Base.Pages(ctx, g, key, from, to)
+	return b.Base.Pages(ctx, g, key, from, to, after)
 }
 
 // New returns a fixture without items, 90 seconds after the horizon.
@@ -87,7 +87,7 @@ func New(t testing.TB) *Fixture {
 	s.Serving = &serving.Serving{
 		Stores: serving.Stores{Catalog: s.Catalog, Programs: &programs.Cache{}, Base: s.Base, Speed: s.Items},
 		Sweeps: s.Catalog, Parallel: runner.Sequential,
-		Limits: serving.Limits{MaxRows: 1000, MaxKeys: 100, MaxItems: 1000},
+		Limits: serving.Limits{MaxRows: 1000, MaxKeys: 100, MaxRead: 64 << 20},
 		Now:    func() time.Time { return Horizon.Start().Add(90 * time.Second) },
 	}
 	return s

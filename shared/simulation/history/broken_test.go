@@ -108,11 +108,11 @@ func alterBase(w *history.World, name, _ string) bool {
 	}
 	ctx := context.Background()
 	for _, generation := range w.Generations() {
-		all, err := w.Base.Pages(ctx, generation, view.EncodeKey([]string{"g0"}), view.FirstPage, view.LastPage)
+		all, _, err := w.Base.Pages(ctx, generation, view.EncodeKey([]string{"g0"}), view.FirstPage, view.LastPage, "")
 		if err != nil || len(all) == 0 {
 			continue
 		}
-		other, err := w.Base.Pages(ctx, generation, view.EncodeKey([]string{"g1"}), all[0].Page, all[0].Page)
+		other, _, err := w.Base.Pages(ctx, generation, view.EncodeKey([]string{"g1"}), all[0].Page, all[0].Page, "")
 		if err != nil || len(other) == 0 {
 			continue
 		}

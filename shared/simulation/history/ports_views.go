@@ -33,11 +33,14 @@ func (b basePort) Put(_ context.Context, item viewstore.BaseItem, loaded slot.Sl
 	})
 }
 
-func (b basePort) Pages(_ context.Context, g lifecycle.GenerationID, key view.Key, from,
-	to view.Page) ([]viewstore.BaseItem, error) {
-	return ask(b.port, readDynamo, "base.Pages", traceText(key), func() ([]viewstore.BaseItem, error) {
-		return b.stack.base.Pages(everywhere, g, key, from, to)
+func (b basePort) Pages(
+	_ context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page, after string,
+) (items []viewstore.BaseItem, next string, err error) {
+	next, err = ask(b.port, readDynamo, "base.Pages", traceText(key), func() (next string, err error) {
+		items, next, err = b.stack.base.Pages(everywhere, g, key, from, to, after)
+		return next, err
 	})
+	return items, next, err
 }
 
 func (b basePort) Drop(_ context.Context, g lifecycle.GenerationID, after string) (string, error) {
@@ -127,18 +130,24 @@ func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event
 	})
 }
 
-func (s speedPort) Slots(_ context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem,
-	error) {
-	return ask(s.port, readDynamo, "speed.Slots", traceText(key), func() ([]viewstore.SpeedItem, error) {
-		return s.stack.items.Slots(everywhere, set, key, from)
+func (s speedPort) Slots(
+	_ context.Context, set lifecycle.Set, key view.Key, from slot.Slot, after string,
+) (items []viewstore.SpeedItem, next string, err error) {
+	next, err = ask(s.port, readDynamo, "speed.Slots", traceText(key), func() (next string, err error) {
+		items, next, err = s.stack.items.Slots(everywhere, set, key, from, after)
+		return next, err
 	})
+	return items, next, err
 }
 
-func (s speedPort) Pages(_ context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem,
-	error) {
-	return ask(s.port, readDynamo, "speed.Pages", traceText(key), func() ([]viewstore.SpeedItem, error) {
-		return s.stack.items.Pages(everywhere, set, key, from, to)
+func (s speedPort) Pages(
+	_ context.Context, set lifecycle.Set, key view.Key, from, to view.Page, after string,
+) (items []viewstore.SpeedItem, next string, err error) {
+	next, err = ask(s.port, readDynamo, "speed.Pages", traceText(key), func() (next string, err error) {
+		items, next, err = s.stack.items.Pages(everywhere, set, key, from, to, after)
+		return next, err
 	})
+	return items, next, err
 }
 
 func (s speedPort) Scan(_ context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string,

@@ -137,6 +137,10 @@ type ofStack struct {
 	holders     map[string]holder                      // of leases, by name
 }
 
+// itemsAtOnce is how many items of a key one answer of a store has. It is small, so that much may come between two parts
+// of a query's read.
+const itemsAtOnce = 2
+
 // newStack begins a stack with empty stores, and with the next layout of the archive.
 func (h *history) newStack(key event.HashKey) error {
 	settings := h.systemSettings()
@@ -149,8 +153,9 @@ func (h *history) newStack(key event.HashKey) error {
 		return err
 	}
 	h.stack = &stack{
-		stream: memory.NewStream(h.shards), queue: &queue{}, catalog: &memory.Catalog{}, base: &memory.Base{},
-		items: &memory.Speed{}, seen: &memory.Seen{}, layout: layout,
+		stream: memory.NewStream(h.shards), queue: &queue{}, catalog: &memory.Catalog{},
+		base:  &memory.Base{AtOnce: itemsAtOnce},
+		items: &memory.Speed{AtOnce: itemsAtOnce}, seen: &memory.Seen{}, layout: layout,
 	}
 	h.stream.Now = now
 	h.ofStack = ofStack{

@@ -71,7 +71,7 @@ func equivalent() []Mutant {
 		{
 			Name: "horizon-of-the-item-alone", Design: "3.6",
 			Mistake:    "a query compares speed items with the base item's horizon alone, not with the generation's",
-			Edits:      []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), horizons[item.Page]) {`, `item.Slot < horizons[item.Page] {`}},
+			Edits:      []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), r.horizons[item.Page]) {`, `item.Slot < r.horizons[item.Page] {`}},
 			Equivalent: "the query reads only slots from SpeedFrom on, so there are no others",
 		},
 	}

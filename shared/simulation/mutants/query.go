@@ -5,6 +5,7 @@ const (
 	rowsFile     = "shared/serving/reader.go"
 	answerFile   = "shared/serving/rows.go"
 	mergingFile  = "shared/serving/merging.go"
+	readKeysFile = "shared/serving/readkeys.go"
 	orderingFile = "shared/serving/ordering.go"
 
 	calendarFile = "shared/calendar/cut.go"
@@ -66,27 +67,27 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 		{
 			Name: "horizon-inclusive-in-query", Design: "3.6",
 			Mistake: "a query takes the slot at the horizon for covered",
-			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), horizons[item.Page]) {`, `item.Slot <= max(g.SpeedFrom(), horizons[item.Page]) {`}},
+			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), r.horizons[item.Page]) {`, `item.Slot <= max(g.SpeedFrom(), r.horizons[item.Page]) {`}},
 		},
 		{
 			Name: "horizon-of-the-generation-alone", Design: "3.6",
 			Mistake: "a query adds speed items below a base item's own horizon during a run",
-			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), horizons[item.Page]) {`, `item.Slot < g.Horizon {`}},
+			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), r.horizons[item.Page]) {`, `item.Slot < g.Horizon {`}},
 		},
 		{
 			Name: "all-speed-items", Design: "3.6",
 			Mistake: "a query adds speed items of covered slots",
 			Edits: []Edit{
-				{rowsFile, `item.Slot < max(g.SpeedFrom(), horizons[item.Page]) {`, `item.Slot < 0 {`},
-				{rowsFile, `key.Key, g.SpeedFrom())`, `key.Key, 0)`},
+				{rowsFile, `item.Slot < max(g.SpeedFrom(), r.horizons[item.Page]) {`, `item.Slot < 0 {`},
+				{rowsFile, `key.Key, g.SpeedFrom(), r.after)`, `key.Key, 0, r.after)`},
 			},
 		},
 		{
 			Name: "items-below-live", Design: "3.6",
 			Mistake: "a query reads speed items between the horizon and the slot from which speed folds the view",
 			Edits: []Edit{
-				{rowsFile, `key.Key, g.SpeedFrom())`, `key.Key, g.Horizon)`},
-				{rowsFile, `item.Slot < max(g.SpeedFrom(), h`, `item.Slot < max(g.Horizon, h`},
+				{rowsFile, `key.Key, g.SpeedFrom(), r.after)`, `key.Key, g.Horizon, r.after)`},
+				{rowsFile, `item.Slot < max(g.SpeedFrom(), r.h`, `item.Slot < max(g.Horizon, r.h`},
 			},
 			Killer: Killer{
 				Package: "shared/serving", Run: "^TestNewView$",
@@ -100,22 +101,22 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 				{rowsFile, `	Generation lifecycle.Generation // as`, `	catalog    catalog.Catalog
 	Generation lifecycle.Generation // as`},
 				{rowsFile, `		Base: s.Base, Speed:`, `		catalog: s.Catalog, Base: s.Base, Speed:`},
-				{rowsFile, `	speed, err := r.Speed.Slots(`, `	pointer, err := r.catalog.View(ctx, r.Program.Definition.Name)
+				{rowsFile, `	all, after, err := r.Speed.Slots(`, `	pointer, err := r.catalog.View(ctx, r.Program.Definition.Name)
 	if err != nil {
-		return m, err
+		return p, err
 	}
 	if now, ok := pointer.Generation(g.ID); ok {
 		g = now
 	}
-	speed, err := r.Speed.Slots(`},
-				{"shared/serving/readkeys.go", `		for i := range some {
-			if err := m.add(`, `		if later, err := m.catalog.View(ctx, m.Program.Definition.Name); err == nil {
-			if now, ok := later.Generation(m.Generation.ID); ok {
-				m.Generation = now
-			}
+	all, after, err := r.Speed.Slots(`},
+				{readKeysFile, `	to := m.groupOf(r.key.Values)
+`, `	if later, err := m.catalog.View(ctx, m.Program.Definition.Name); err == nil {
+		if now, ok := later.Generation(m.Generation.ID); ok {
+			m.Generation = now
 		}
-		for i := range some {
-			if err := m.add(`},
+	}
+	to := m.groupOf(r.key.Values)
+`},
 			},
 		},
 		{
@@ -158,15 +159,70 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 			Killer: merged,
 		},
 		{
+			Name: "parts-of-a-key-left-out", Design: "3.6",
+			Mistake: "a query reads only the base items of a key that one answer of the store has",
+			Edits:   []Edit{{rowsFile, `r.hasBase = r.after == ""`, `r.hasBase, r.after = true, ""`}},
+		},
+		{
+			Name: "speed-part-before-base-part", Design: "3.6",
+			Mistake: "a query reads speed items of a key whose base items it has not all read",
+			Edits: []Edit{{rowsFile, `	case !r.hasBase:
+		return r.nextOfBase(ctx)
+	}
+	return r.nextOfSpeed(ctx)
+`, `	case !r.hasBase && (r.horizons == nil || r.early != nil):
+		return r.nextOfBase(ctx)
+	case !r.hasBase:
+		cursor := r.after
+		r.after = ""
+		var all part
+		for done := false; !done; done = r.after == "" {
+			next, err := r.nextOfSpeed(ctx)
+			if err != nil {
+				return p, err
+			}
+			all.speed = append(all.speed, next.speed...)
+		}
+		r.after, r.isWhole, r.early = cursor, false, &all
+		return r.nextOfBase(ctx)
+	case r.early != nil:
+		r.isWhole = true
+		return *r.early, nil
+	}
+	return r.nextOfSpeed(ctx)
+`}, {rowsFile, `	ahead    []part  `, `	early    *part
+	ahead    []part  `}},
+		},
+		{
+			Name: "items-in-memory-without-bound", Design: "3.6",
+			Mistake: "a query reads all items of a key into memory before it merges them",
+			Edits:   []Edit{{readKeysFile, `room.Add(-viewstore.MostRead) < 0`, `room.Add(-viewstore.MostRead) < -1<<60`}},
+			Killer: Killer{
+				Package: "shared/serving", Run: "^TestItemsInMemoryAreBounded$", Why: "answers are the same while memory lasts",
+			},
+		},
+		{
+			Name: "reads-of-one-key-without-bound", Design: "3.6",
+			Mistake: "a query of one key reads any number of bytes",
+			Edits:   []Edit{{readKeysFile, `if m.MaxRead > 0 && `, `if m.MaxRead > 0 && !m.isOfOneKey && `}},
+			Killer: Killer{
+				Package: "shared/serving", Run: "^TestReadsAreBounded$", Why: "answers are the same while memory lasts",
+			},
+		},
+		{
 			Name: "group-of-parts-ahead", Design: "3.6",
 			Mistake: "a row of many keys is marked exact although a part of it is ahead of the answer's horizon",
-			Edits: []Edit{{mergingFile, `if item.Horizon > m.Generation.Horizon {`,
-				`if item.Horizon > m.Generation.Horizon && m.isOfOneKey {`}},
+			Edits: []Edit{{mergingFile, `max(row.ahead, part.ahead)
+`, `row.ahead
+		if m.isOfOneKey {
+			row.ahead = max(row.ahead, part.ahead)
+		}
+`}},
 		},
 		{
 			Name: "group-with-speed", Design: "3.6",
 			Mistake: "a row of many keys is marked exact although a speed item contributed to it",
-			Edits:   []Edit{{mergingFile, `mergedRow{hasSpeed: true,`, `mergedRow{hasSpeed: m.isOfOneKey,`}},
+			Edits:   []Edit{{readKeysFile, `mergedRow{hasSpeed: true,`, `mergedRow{hasSpeed: m.isOfOneKey,`}},
 		},
 		{
 			Name: "group-before-the-end", Design: "3.6",

@@ -160,7 +160,7 @@ func ofSpeed() []Mutant {
 `},
 				{rowsFile, `	Generation lifecycle.Generation // as`, `	now        time.Time
 	Generation lifecycle.Generation // as`},
-				{rowsFile, `		if item.Page < at.firstPage ||`, `		if item.Expires.IsBefore(r.now) || item.Page < at.firstPage ||`},
+				{rowsFile, `		if item.Page < r.at.firstPage ||`, `		if item.Expires.IsBefore(r.now) || item.Page < r.at.firstPage ||`},
 				{servingFile, `	result, skipped, err := from(ctx, reader, selection)`, `	reader.now = s.Now()
 	result, skipped, err := from(ctx, reader, selection)`},
 			},

@@ -1,4 +1,0 @@
-package serving
-
-// ReadTogether is readTogether.
-var ReadTogether = readTogether

@@ -31,8 +31,8 @@ func scanned[I any](t *testing.T, scan func(after string) ([]I, string, error), 
 	return slices.CompactFunc(all, func(a, b I) bool { return compare(a, b) == 0 })
 }
 
-// inParts returns the items of a range, which is read until there are no more. Each answer but the last has an item, and
-// none has states of more than viewstore.MostRead bytes.
+// inParts returns the items of a range, which is read until there are no more. Each answer but the last has an item,
+// and none has states of more than viewstore.MostRead bytes.
 func inParts[I any](t *testing.T, read func(after string) ([]I, string, error), statesOf func(I) []byte) (all []I) {
 	t.Helper()
 	after := ""

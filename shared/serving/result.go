@@ -19,15 +19,13 @@ type Result struct {
 	Key        []string             // of one key: its values, in the order of its subset's fields
 	Groups     *Groups              // how the rows are grouped; nil for one key without group_by
 
-	first, last time.Time // starts of the first and the last window with events; zero without any
-
 	// As selected; an end that was not selected is where the rows begin or end; nil without rows.
 	From, To *time.Time
 	Rows     []Row
 	Total    *Row // all rows merged into one; nil unless selected
 
-	// What the view could not use in the selected windows, under any key, by place and reason. At most Serving.MaxRows
-	// windows, as readSkipped chooses them; a warning says when windows of the answer lie outside.
+	// What the view could not use in the selected windows, under any key, by place and reason. A warning says when only
+	// some of the windows were read: see Serving.readSkipped.
 	Skipped []Skip
 
 	Read     Reads     // from the stores, for the rows; none of the skipped events

@@ -19,7 +19,6 @@ func (m *merging) result() (Result, error) {
 		m.all.Merge(m.speed)
 	}
 	if len(m.rows) > 0 {
-		result.first, result.last = m.Program.Start(m.first), m.Program.Start(m.last)
 		m.endWhole(&result)
 	}
 	m.nameGroups(&result)

@@ -2,6 +2,7 @@ package serving
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,10 +61,10 @@ func (r Reader) skips(selected Result) []Skip {
 	return all
 }
 
-// skipped is what a view could not use in the windows that start in [from, to).
+// skipped is what a view could not use in the windows that start in [from, to); a zero end is open.
 type skipped struct {
-	from, to time.Time // no other window was read
-	cut      bool      // the selection names an end beyond from or to, so it names windows that were not read
+	from, to time.Time
+	cut      bool // from and to are not those of the selection: only some of its windows were read
 	all      []Skip
 	rows     []Row // of Reader.Skipped
 }
@@ -100,51 +101,64 @@ func (s skipped) setSkips(rows []Row) {
 	}
 }
 
-// readSkipped reads what the view could not use in the windows that start in [from, to). It reads MaxRows windows at
-// most, since a view may skip something in every window, while a key has few rows. They are the latest ones, a tenth
-// of them after now, since events come from the future where clocks are wrong. If the range begins later than those,
-// they are the first ones of the range.
+// readSkipped reads what the view could not use in the windows that start in [from, to). It reads MaxRows windows with
+// skipped events at most, since a view may skip something in every window, while a key has few rows. Where there are
+// more, it reads only some windows of the range: see mostSkipped.
 func (s *Serving) readSkipped(ctx context.Context, r Reader, from, to *time.Time) (skipped, error) {
 	r = r.Skipped()
-	p, most := r.Program, view.Window(s.MaxRows)
+	bounded := r
+	bounded.MaxRows = max(1, s.MaxRows/mostMerged) // of a question of one key, mostMerged times as many are merged
+	of, err := bounded.readSkips(ctx, from, to)
+	if errors.Is(err, ErrTooManyWindows) {
+		first, until := s.mostSkipped(r.Program, from, to)
+		of, err = r.readSkips(ctx, &first, &until)
+		of.cut = true
+	}
+	return of, err
+}
+
+// readSkips reads a Reader.Skipped in the whole windows that start in [from, to).
+func (r Reader) readSkips(ctx context.Context, from, to *time.Time) (skipped, error) {
+	selection := Selection{View: r.Program.Definition.Name, Total: true}
+	var of skipped
+	if from != nil {
+		of.from = from.UTC()
+		first := r.Program.Start(r.Program.FirstWindowFrom(*from))
+		selection.From = &first
+	}
+	if to != nil {
+		of.to = to.UTC()
+		until := r.Program.Start(r.Program.FirstWindowFrom(*to))
+		selection.To = &until
+	}
+	if from != nil && to != nil && !selection.From.Before(*selection.To) {
+		return of, nil
+	}
+	selected, err := r.Read(ctx, selection)
+	if err != nil {
+		return of, fmt.Errorf("skipped events: %w", err)
+	}
+	of.all, of.rows = r.skips(selected), selected.Rows
+	return of, nil
+}
+
+// mostSkipped returns MaxRows windows of a range: the latest ones, a tenth of them after now, since events come from
+// the future where clocks are wrong. If the range begins later than those, they are the first ones of the range.
+func (s *Serving) mostSkipped(p *view.Program, from, to *time.Time) (first, until time.Time) {
+	most := view.Window(s.MaxRows)
 	end := p.FirstWindowFrom(s.Now()) + most/10
 	if to != nil {
 		end = min(end, p.FirstWindowFrom(*to))
 	}
-	of := skipped{from: p.Start(end - most)}
-	switch {
-	case from == nil:
-	case from.After(of.from):
-		of.from = from.UTC()
-	default:
-		of.cut = p.FirstWindowFrom(*from) < end-most
+	begin := end - most
+	if from != nil {
+		begin = max(begin, p.FirstWindowFrom(*from))
 	}
-	of.to = p.Start(p.FirstWindowFrom(of.from) + most)
-	switch {
-	case to == nil:
-	case to.Before(of.to):
-		of.to = to.UTC()
-	default:
-		of.cut = of.cut || p.FirstWindowFrom(of.to) < p.FirstWindowFrom(*to)
+	end = begin + most
+	if to != nil {
+		end = min(end, p.FirstWindowFrom(*to))
 	}
-	if !of.from.Before(of.to) {
-		return of, nil
-	}
-	first, until := p.Start(p.FirstWindowFrom(of.from)), p.Start(p.FirstWindowFrom(of.to)) // whole windows
-	if !first.Before(until) {
-		return of, nil
-	}
-	selected, err := r.Read(ctx, Selection{View: p.Definition.Name, From: &first, To: &until, Total: true})
-	if err != nil {
-		return of, fmt.Errorf("skipped events: %w", err)
-	}
-	if to == nil || of.to.Before(*to) {
-		// The end is ours, so only windows with skipped events say whether these are exact.
-		inexact := func(row Row) bool { return !row.Exact || !row.Horizon.IsZero() }
-		selected.Total.Exact = !slices.ContainsFunc(selected.Rows, inexact)
-	}
-	of.all, of.rows = r.skips(selected), selected.Rows
-	return of, nil
+	return p.Start(begin), p.Start(end)
 }
 
 // SkippedDays is the number of days, back from now, for whose windows a Description says what was skipped.
@@ -201,16 +215,12 @@ func (r Result) warningsOfSkipped(list string, shown []Value) []string {
 		all = append(all, fmt.Sprintf("events of these rows without a usable argument or condition are left out: "+
 			"of %s; see %s", strings.Join(short, ", of "), list))
 	}
-	if r.read.leavesOut(r) {
-		all = append(all, fmt.Sprintf("%s covers only the windows from %s to %s; set from and to for others", list,
+	if r.read.cut {
+		all = append(all, fmt.Sprintf("%s covers only the windows from %s to %s, since the view skipped events in more "+
+			"windows than one answer reads; set from and to for others", list,
 			r.read.from.Format(time.RFC3339), r.read.to.Format(time.RFC3339)))
 	}
 	return all
-}
-
-// leavesOut reports whether skipped events were not read for a window with rows, or for one that the selection names.
-func (s skipped) leavesOut(r Result) bool {
-	return s.cut || !r.first.IsZero() && (r.first.Before(s.from) || !r.last.Before(s.to))
 }
 
 func events(n int64) string {

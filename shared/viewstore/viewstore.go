@@ -44,8 +44,8 @@ type BaseItem struct {
 // Source: DynamoDB API Reference, BatchGetItem.
 const LoadTogether = 100
 
-// MostRead is the maximum size of the states of one answer of Pages or Slots, in bytes: DynamoDB ends an answer with the
-// item that passes 1 MB, and an item has at most 400 KB.
+// MostRead is the maximum size of the states of one answer of Pages or Slots, in bytes: DynamoDB ends an answer with
+// the item that passes 1 MB, and an item has at most 400 KB.
 //
 // Source: DynamoDB API Reference, Query.
 const MostRead = 1<<20 + 400<<10

@@ -76,7 +76,8 @@ func TestTooManyKeys(t *testing.T) {
 		t.Errorf("too many keys: %s", responseText(r))
 	}
 	s.World.Serving.MaxKeys, s.World.Serving.MaxRead = 2, 1
-	if r = s.query(t, "purchases", "group_by="); r.StatusCode != 422 || !strings.Contains(r.Body, "more than 1 bytes of items") {
+	r = s.query(t, "purchases", "group_by=")
+	if r.StatusCode != 422 || !strings.Contains(r.Body, "more than 1 bytes of items") {
 		t.Errorf("too many items: %s", responseText(r))
 	}
 }

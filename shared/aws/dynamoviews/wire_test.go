@@ -168,7 +168,8 @@ func TestReadsOfNothingMakeNoRequest(t *testing.T) {
 	if items, err := dynamoviews.NewBase(c, "items").Load(t.Context(), nil); err != nil || len(items) > 0 {
 		t.Errorf("%v, error %v", items, err)
 	}
-	if items, _, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 2, 1, ""); err != nil || len(items) > 0 {
+	items, _, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 2, 1, "")
+	if err != nil || len(items) > 0 {
 		t.Errorf("%v, error %v", items, err)
 	}
 }
@@ -177,7 +178,8 @@ func TestRanges(t *testing.T) {
 	last := `,"LastEvaluatedKey":{"pk":` + b64("p") + `,"sk":` + b64("last\x00") + `}}`
 	wire, c := client(t, awstest.JSON(`{"Items":[`+baseStored+`]`+last), awstest.JSON(`{"Items":[]`+last),
 		awstest.JSON(`{"Items":[`+speedStored+`]}`))
-	bases, next, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), base.Generation, base.Key, view.FirstPage, 1, "")
+	bases, next, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), base.Generation, base.Key, view.FirstPage, 1,
+		"")
 	if diff := cmp.Diff([]viewstore.BaseItem{base}, bases); diff != "" || err != nil || next != "last\x00" {
 		t.Errorf("next %q, error %v (-want +got):\n%s", next, err, diff)
 	}

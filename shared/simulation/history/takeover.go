@@ -137,8 +137,8 @@ type ofStack struct {
 	holders     map[string]holder                      // of leases, by name
 }
 
-// itemsAtOnce is how many items of a key one answer of a store has. It is small, so that much may come between two parts
-// of a query's read.
+// itemsAtOnce is how many items of a key one answer of a store has. It is small, so that much may come between two
+// parts of a query's read.
 const itemsAtOnce = 2
 
 // newStack begins a stack with empty stores, and with the next layout of the archive.

@@ -69,5 +69,13 @@ func ofSkipped() []Mutant {
 			Mistake: "an answer's list of skipped events leaves out what only speed has counted",
 			Edits:   []Edit{{readSkipsFile, `			find(one).Speed += one.Events`, `			find(one).Events -= one.Events`}},
 		},
+		{
+			Name: "skipped-of-some-windows", Design: "3.9",
+			Mistake: "an answer does not say that it lists the skipped events of some windows only",
+			Edits:   []Edit{{readSkipsFile, `		of.cut = true`, `		of.cut = of.cut && err != nil`}},
+			Killer: Killer{
+				Package: "shared/serving", Run: "^TestSkippedWindowsAreBounded$", Why: "histories have fewer windows",
+			},
+		},
 	}
 }

@@ -231,6 +231,14 @@ func printAnswer(w *world, a client.Answer, noRows string) error {
 		skippedBy("", a.Skipped))
 }
 
+// itemsOf writes "3 items (1204 bytes)".
+func itemsOf(i client.Items) string {
+	if i.Number == 1 {
+		return fmt.Sprintf("1 item (%d bytes)", i.Bytes)
+	}
+	return fmt.Sprintf("%d items (%d bytes)", i.Number, i.Bytes)
+}
+
 func printHead(w io.Writer, a client.Answer) error {
 	head := table.New(table.Column{}, table.Column{})
 	head.Row("view", a.View)
@@ -249,6 +257,9 @@ func printHead(w io.Writer, a client.Answer) error {
 		head.Row("horizon", orDash(string(a.Horizon)))
 	}
 	head.Row("lag", members(a.Lag, " ", "-"))
+	if r := a.Read; r != nil {
+		head.Row("read", fmt.Sprintf("%s of batch, %s of speed", itemsOf(r.Batch), itemsOf(r.Speed)))
+	}
 	for _, warning := range a.Warnings {
 		head.Row("warning", client.Member{Value: warning}.Text())
 	}

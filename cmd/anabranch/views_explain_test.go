@@ -97,6 +97,9 @@ func TestExplainRow(t *testing.T) {
 	for answer, want := range map[string]string{
 		batchRan + `"data":[` + row + `"exact":true,"parts":{"batch":{"views":3}}}]}`: "\nExact: batch has folded every " +
 			"event that arrived before the horizon, 2026-03-01T12:00:00Z.\nA later event",
+		batchRan + `"read":{"batch":{"items":1,"bytes":412},"speed":{"items":3,"bytes":99}},"data":[` + row +
+			`"exact":true,"parts":{"batch":{"views":3}}}]}`: "\nread        1 item (412 bytes) of batch, 3 items (99 bytes) " +
+			"of speed\n",
 		batchRan + `"data":[` + row + `"exact":true,"horizon":"2026-03-01T12:05:00Z","parts":{"batch":{"views":3}}}]}`: "before " +
 			"the horizon, 2026-03-01T12:05:00Z.\n",
 		batchRan + `"data":[` + row + `"exact":false,"parts":{"batch":{"views":2},"speed":{"views":1}}}]}`: "\nNot exact: " +

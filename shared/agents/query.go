@@ -10,6 +10,7 @@ type answer struct {
 	Key        Object   `json:"key"`
 	GroupBy    []string `json:"group_by"`
 	Plan       Object   `json:"plan"`
+	Read       Object   `json:"read"`
 	Window     string   `json:"window"`
 	Step       string   `json:"step"`
 	Zone       string   `json:"tz"`
@@ -57,6 +58,7 @@ type Rows struct {
 	Key     Object   `json:"key,omitempty" jsonschema:"Values of the key fields that all rows have."`
 	GroupBy []string `json:"group_by,omitempty" jsonschema:"Key fields of the rows. Absent: the rows are those of one key."`
 	Plan    Object   `json:"plan,omitempty" jsonschema:"What the answer was read from."`
+	Read    Object   `json:"read,omitempty" jsonschema:"Of explain_row: how many items of batch and of speed were read, and the bytes of their states."`
 	Window  string   `json:"window,omitempty" jsonschema:"Length of a window, ISO 8601."`
 	Step    string   `json:"step,omitempty" jsonschema:"Length of a row, ISO 8601, or all. Absent: each window is a row."`
 	From    *string  `json:"from,omitempty"`
@@ -129,7 +131,8 @@ func (c call) rows(parameters url.Values) (reply, error) {
 
 func rowsOf(view string, a answer) *Rows {
 	return &Rows{
-		Head: a.head(), View: view, Key: a.Key, GroupBy: a.GroupBy, Plan: a.Plan, Window: a.Window, Step: a.Step,
+		Head: a.head(), View: view, Key: a.Key, GroupBy: a.GroupBy, Plan: a.Plan, Read: a.Read, Window: a.Window,
+		Step: a.Step,
 		From: a.From, To: a.To, Rows: a.Data, Total: a.Total, Skipped: a.Skipped,
 	}
 }

@@ -36,6 +36,19 @@ type Head struct {
 	Horizon    *string                `json:"horizon"`            // null for a Kappa generation
 	Complete   *string                `json:"complete,omitempty"` // only for a Kappa generation, once it is known
 	Lag        Lag                    `json:"lag"`
+	Read       *Reads                 `json:"read,omitempty"` // only with parts
+}
+
+// Reads says what was read from the stores for the rows.
+type Reads struct {
+	Batch Items `json:"batch"` // base items
+	Speed Items `json:"speed"` // speed items, also those that take no part in the rows
+}
+
+// Items says how many items were read, and how many bytes their states have.
+type Items struct {
+	Number int `json:"items"`
+	Bytes  int `json:"bytes"`
 }
 
 // Plan says what an answer was read from.
@@ -91,14 +104,14 @@ type Total struct {
 // NewAnswer presents a result as JSON, with the two halves of each row if parts is set.
 func NewAnswer(r serving.Result, parts bool) Answer {
 	p := newPresenting(r)
-	a := Answer{Head: newHead(r), Data: make([]Row, len(r.Rows)), Tail: p.tail(r)}
+	a := Answer{Head: newHead(r, parts), Data: make([]Row, len(r.Rows)), Tail: p.tail(r)}
 	for i := range r.Rows {
 		a.Data[i] = p.row(&r.Rows[i], parts)
 	}
 	return a
 }
 
-func newHead(r serving.Result) Head {
+func newHead(r serving.Result, parts bool) Head {
 	d := r.Program.Definition
 	h := Head{
 		View: r.View.Name, Key: commonKey(r), Window: view.FormatWindow(d.Window),
@@ -106,6 +119,9 @@ func newHead(r serving.Result) Head {
 		Definition: r.Generation.Definition, Generation: r.Generation.ID,
 		Horizon: timeOrNull(r.Horizon), Complete: timeOrNull(r.Complete),
 		Lag: Lag{BatchSeconds: seconds(r.Horizon, r.ReadAt), CompleteSeconds: seconds(r.Complete, r.ReadAt)},
+	}
+	if parts {
+		h.Read = &Reads{Batch: Items(r.Read.Batch), Speed: Items(r.Read.Speed)}
 	}
 	if s := r.Selection; s.Step.Exists() {
 		h.Step = s.Step.ISO()
@@ -148,12 +164,12 @@ func commonKey(r serving.Result) Object {
 // presentJSON writes an Answer row by row, so that a writer that takes no more ends the work.
 func presentJSON(w tagged, r serving.Result, parts bool) (rows int, err error) {
 	p := newPresenting(r)
-	head := newHead(r)
+	head := newHead(r, parts)
 	text, err := json.Marshal(head)
 	if err != nil {
 		return 0, err
 	}
-	head.Lag = Lag{} // grows from second to second
+	head.Lag, head.Read = Lag{}, nil // they change while the rows stay
 	stable, err := json.Marshal(head)
 	if err != nil {
 		return 0, err

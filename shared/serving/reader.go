@@ -134,19 +134,33 @@ type part struct {
 	read  Reads
 }
 
-// Reads says what was read from the stores.
-type Reads struct {
-	Items int
-	Bytes int // size of their states, as stored
+// Reads says what was read from the stores. Some speed items that were read take no part in an answer: batch has
+// covered them, or they belong to other windows.
+type Reads struct{ Batch, Speed Items }
+
+// Items says how many items were read.
+type Items struct {
+	Number int
+	Bytes  int // size of their states, as stored
 }
 
-func (r *Reads) add(states []byte) { r.Items, r.Bytes = r.Items+1, r.Bytes+len(states) }
+func (i *Items) add(states []byte) { i.Number, i.Bytes = i.Number+1, i.Bytes+len(states) }
 
 // itemBytes is what an item takes besides its states: its key, and where it belongs.
 const itemBytes = 200
 
+func (i Items) size() int { return i.Bytes + itemBytes*i.Number }
+
 // size is what items take, in a store and in memory.
-func (r Reads) size() int { return r.Bytes + itemBytes*r.Items }
+func (r Reads) size() int { return r.Batch.size() + r.Speed.size() }
+
+// plus returns the sum of what was read.
+func (r Reads) plus(o Reads) Reads {
+	return Reads{
+		Batch: Items{r.Batch.Number + o.Batch.Number, r.Batch.Bytes + o.Batch.Bytes},
+		Speed: Items{r.Speed.Number + o.Speed.Number, r.Speed.Bytes + o.Speed.Bytes},
+	}
+}
 
 // next reads the next part. Errors: a store's: retry.
 func (r *reading) next(ctx context.Context) (p part, err error) {
@@ -167,7 +181,7 @@ func (r *reading) nextOfKappa(ctx context.Context) (p part, err error) {
 		return p, fmt.Errorf("read speed items: %w", err)
 	}
 	for _, item := range p.speed {
-		p.read.add(item.States)
+		p.read.Speed.add(item.States)
 	}
 	r.isWhole = r.after == ""
 	return p, nil
@@ -183,7 +197,7 @@ func (r *reading) nextOfBase(ctx context.Context) (p part, err error) {
 		r.horizons = map[view.Page]slot.Slot{}
 	}
 	for _, item := range p.base {
-		p.read.add(item.States)
+		p.read.Batch.add(item.States)
 		r.horizons[item.Page] = item.Horizon
 	}
 	r.hasBase = r.after == ""
@@ -201,7 +215,7 @@ func (r *reading) nextOfSpeed(ctx context.Context) (p part, err error) {
 		return p, fmt.Errorf("read speed items: %w", err)
 	}
 	for _, item := range all {
-		p.read.add(item.States)
+		p.read.Speed.add(item.States)
 		// Each slot counts once: below the item's own horizon in the base item, above it here. A run in progress moves
 		// items one by one.
 		if item.Page < r.at.firstPage || item.Page > r.at.lastPage ||

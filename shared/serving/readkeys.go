@@ -87,8 +87,7 @@ func (m *merging) add(ctx context.Context, r *reading, room *atomic.Int64) error
 }
 
 func (m *merging) addPart(to *group, r *reading, p part) error {
-	m.read.Items, m.read.Bytes = m.read.Items+p.read.Items, m.read.Bytes+p.read.Bytes
-	if m.MaxRead > 0 && m.read.size() > m.MaxRead {
+	if m.read = m.read.plus(p.read); m.MaxRead > 0 && m.read.size() > m.MaxRead {
 		return m.tooMuch()
 	}
 	for _, item := range p.base {

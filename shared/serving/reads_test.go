@@ -34,21 +34,23 @@ func TestReadsAreBounded(t *testing.T) {
 	)
 	for _, c := range []struct {
 		question, refused string
-		items             int
+		items, speed      int
 		kind              error
 	}{
-		{"group_by=", many + rollup, 7, serving.ErrTooManyKeys},
-		{"path=/a status=0", one, 3, serving.ErrTooManyWindows},
-		{"path=/a status=0 total step=1d", one, 3, serving.ErrTooManyWindows},
-		{"path=/a status=0 from=11-22T00:00", one, 2, serving.ErrTooManyWindows},
-		{"path=/a status=1", one, 2, serving.ErrTooManyWindows},
+		{"group_by=", many + rollup, 6, 1, serving.ErrTooManyKeys},
+		{"path=/a status=0", one, 2, 1, serving.ErrTooManyWindows},
+		{"path=/a status=0 total step=1d", one, 2, 1, serving.ErrTooManyWindows},
+		{"path=/a status=0 from=11-22T00:00", one, 1, 1, serving.ErrTooManyWindows},
+		{"path=/a status=1", one, 2, 0, serving.ErrTooManyWindows},
 	} {
 		s.MaxRead = 1 << 20
 		r, err := s.ask(c.question)
-		if err != nil || r.Read.Items != c.items {
-			t.Fatalf("%s: %+v, %v; want %d items", c.question, r.Read, err, c.items)
+		batch, speed := r.Read.Batch, r.Read.Speed
+		if want := (serving.Items{Number: c.speed, Bytes: c.speed * batch.Bytes / batch.Number}); err != nil ||
+			batch.Number != c.items || speed != want || batch.Bytes == 0 {
+			t.Fatalf("%s: %+v, %v; want %d and %d items", c.question, r.Read, err, c.items, c.speed)
 		}
-		s.MaxRead = r.Read.Bytes + 200*r.Read.Items
+		s.MaxRead = batch.Bytes + speed.Bytes + 200*(batch.Number+speed.Number)
 		if _, err := s.ask(c.question); err != nil {
 			t.Errorf("%s, %d bytes: %v", c.question, s.MaxRead, err)
 		}
@@ -100,15 +102,15 @@ func TestItemsInMemoryAreBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := serving.Reads{Items: c.keys * c.items, Bytes: c.keys * c.items * len(s.states)}
-		if r.Read != want || want.Bytes < 4*bound {
+		want := serving.Items{Number: c.keys * c.items, Bytes: c.keys * c.items * len(s.states)}
+		if r.Read != (serving.Reads{Batch: want}) || want.Bytes < 4*bound {
 			t.Errorf("%s: read %+v, want %+v", c.question, r.Read, want)
 		}
 		if s.peak > before+bound {
 			t.Errorf("%s: up to %d bytes in memory, %d before; the items have %d", c.question, s.peak, before, want.Bytes)
 		}
 		for _, row := range r.Rows {
-			views := want.Items / len(r.Rows) * rowsOfLargeItem
+			views := want.Number / len(r.Rows) * rowsOfLargeItem
 			if got := string(row.States.AppendNumber(nil, 0)); got != fmt.Sprint(views) {
 				t.Errorf("%s: %s views, want %d", c.question, got, views)
 			}

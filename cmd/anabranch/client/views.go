@@ -86,10 +86,23 @@ type Answer struct {
 	Horizon    Text             `json:"horizon"`  // RFC 3339, exclusive; "" for a Kappa view
 	Complete   Text             `json:"complete"` // RFC 3339; Kappa only: speed has all events that arrived before
 	Lag        Object           `json:"lag"`      // for example {"batch_seconds":12.3}
+	Read       *Reads           `json:"read"`     // what was read for the rows; nil without parts
 	Data       []Row            `json:"data"`
 	Total      *Row             `json:"total"`   // without start and end; nil if not requested
 	Skipped    []Skip           `json:"skipped"` // what the view could not use in the selected windows, under any key
 	Warnings   []jsontext.Value `json:"warnings"`
+}
+
+// Reads says what an answer with parts was read from.
+type Reads struct {
+	Batch Items `json:"batch"`
+	Speed Items `json:"speed"`
+}
+
+// Items says how many items were read, and how many bytes their states have.
+type Items struct {
+	Number int `json:"items"`
+	Bytes  int `json:"bytes"`
 }
 
 // Plan says what an answer for many keys was read from.

@@ -190,7 +190,7 @@ func TestSchemas(t *testing.T) {
 		"Healthy": queryhandler.Healthy{}, "Problem": respond.Problem{},
 		"Receipt": ingest.Answer{}, "Rejection": event.Rejection{},
 		"View": present.Description{}, "KeyField": present.KeyField{}, "Aggregate": present.Aggregate{},
-		"Answer": present.Answer{}, "Lag": present.Lag{}, "Row": present.Row{}, "Line": present.Line{},
+		"Answer": present.Answer{}, "Reads": present.Reads{}, "Items": present.Items{}, "Lag": present.Lag{}, "Row": present.Row{}, "Line": present.Line{},
 		"Skip":   present.Skip{},
 		"Sample": present.Sample{},
 		"Parts":  present.Parts{}, "Total": present.Total{},

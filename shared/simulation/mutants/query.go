@@ -204,7 +204,7 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 		{
 			Name: "reads-of-one-key-without-bound", Design: "3.6",
 			Mistake: "a query of one key reads any number of bytes",
-			Edits:   []Edit{{readKeysFile, `if m.MaxRead > 0 && `, `if m.MaxRead > 0 && !m.isOfOneKey && `}},
+			Edits:   []Edit{{readKeysFile, `m.MaxRead > 0 && `, `m.MaxRead > 0 && !m.isOfOneKey && `}},
 			Killer: Killer{
 				Package: "shared/serving", Run: "^TestReadsAreBounded$", Why: "answers are the same while memory lasts",
 			},

@@ -36,13 +36,17 @@ func warningsOfSteps(r Result) (all []string) {
 	const cut = "%s=%s cuts the step of %s that begins at %s: its row has only the windows that begin in the range, " +
 		"and is not exact"
 	if from := r.Selection.From; from != nil {
-		if start, _ := steps.At(r.Program.Start(r.Program.FirstWindowFrom(*from))); start.Before(*from) {
-			all = append(all, fmt.Sprintf(cut, "from", r.timeOf(*from), steps.Step, r.timeOf(start)))
+		first, _ := r.Program.Calendar()
+		of := pieceAt(r.Program, steps, r.Program.Start(max(first, r.Program.FirstWindowFrom(*from))))
+		if of.start.Before(*from) {
+			all = append(all, fmt.Sprintf(cut, "from", r.timeOf(*from), steps.Step, r.timeOf(of.start)))
 		}
 	}
 	if to := r.Selection.To; to != nil {
-		if start, end := steps.At(r.Program.Start(r.Program.FirstWindowFrom(*to) - 1)); end.After(*to) {
-			all = append(all, fmt.Sprintf(cut, "to", r.timeOf(*to), steps.Step, r.timeOf(start)))
+		_, last := r.Program.Calendar()
+		of := pieceAt(r.Program, steps, r.Program.Start(min(last, r.Program.FirstWindowFrom(*to)-1)))
+		if of.end.After(*to) {
+			all = append(all, fmt.Sprintf(cut, "to", r.timeOf(*to), steps.Step, r.timeOf(of.start)))
 		}
 	}
 	return all

@@ -85,12 +85,13 @@ func locate(p *view.Program, s Selection) (span, error) {
 	if s.From != nil && s.To != nil && !s.From.Before(*s.To) {
 		return at, &ParameterError{"from", "from must be before to: an answer has the windows that start in [from, to)"}
 	}
+	first, last := p.Calendar()
 	if s.From != nil {
-		at.first = p.FirstWindowFrom(*s.From)
+		at.first = max(p.FirstWindowFrom(*s.From), first)
 		at.firstPage = p.PageOf(at.first)
 	}
 	if s.To != nil {
-		at.end = p.FirstWindowFrom(*s.To)
+		at.end = min(p.FirstWindowFrom(*s.To), last+1)
 		// Where no window starts in the range, one page is read in vain: stores take no range that ends before it
 		// begins.
 		at.lastPage = max(at.firstPage, p.PageOf(at.end-1))

@@ -13,14 +13,24 @@ import (
 type piece struct{ start, end time.Time }
 
 // pieceAt returns the piece that holds the start of a window.
-func (r Reader) pieceAt(at span, t time.Time) piece {
-	if at.step.Step.Exists() {
-		start, end := at.step.At(t)
-		return piece{start: start, end: end}
+func pieceAt(p *view.Program, steps calendar.Steps, t time.Time) piece {
+	if !steps.Step.Exists() {
+		w := p.FirstWindowFrom(t)
+		return piece{start: p.Start(w), end: p.End(w)}
 	}
-	w := r.Program.FirstWindowFrom(t)
-	return piece{start: r.Program.Start(w), end: r.Program.End(w)}
+	// RFC 3339 has only the years 0000 to 9999. A step that goes beyond begins or ends where the view's windows do.
+	start, end := steps.At(t)
+	first, last := p.Calendar()
+	if begin := p.Start(first); start.Before(begin) && !t.Before(begin) {
+		start = begin
+	}
+	if until := p.End(last); end.After(until) && t.Before(until) {
+		end = until
+	}
+	return piece{start: start, end: end}
 }
+
+func (r Reader) pieceAt(at span, t time.Time) piece { return pieceAt(r.Program, at.step, t) }
 
 // fill adds pieces between those with windows, and up to the ends of the span.
 //

@@ -37,6 +37,9 @@ const (
 // isInCalendar reports whether a window lies within the years 0000 to 9999.
 func (p *Program) isInCalendar(w Window) bool { return w >= p.first && w <= p.last }
 
+// Calendar returns the first and the last window that a view can have: those that lie within the years 0000 to 9999.
+func (p *Program) Calendar() (first, last Window) { return p.first, p.last }
+
 // windowOf returns the window of an event time.
 func (p *Program) windowOf(at event.Millis) Window {
 	return Window(floorDiv(int64(at)-p.windowOrigin, p.windowMs))

@@ -29,7 +29,7 @@ func (p *Program) newSkipped() *Program {
 		windowMs:  p.windowMs,
 		skipsOf:   p,
 
-		windowOrigin: p.windowOrigin,
+		windowOrigin: p.windowOrigin, first: p.first, last: p.last,
 	}
 }
 

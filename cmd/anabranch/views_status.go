@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/cmd/anabranch/doctor"
@@ -151,7 +150,7 @@ func wrapped(note string) string {
 	var lines []string
 	line := indent
 	for _, word := range strings.Fields(note) {
-		if len(line) > len(further) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > most {
+		if len(line) > len(further) && table.Width(line)+1+table.Width(word) > most {
 			lines, line = append(lines, line), further
 		}
 		if strings.TrimSpace(line) != "" {

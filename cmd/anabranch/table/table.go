@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 )
 
 // Column is one column of a Table.
@@ -46,7 +48,7 @@ func (t *Table) Print(w io.Writer) error {
 	widths := make([]int, len(t.columns))
 	for _, row := range rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], Width(cell))
 		}
 	}
 	var b strings.Builder
@@ -72,7 +74,7 @@ func (t *Table) line(row []string, widths []int) string {
 		if i > 0 {
 			b.WriteString("  ")
 		}
-		blanks := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+		blanks := strings.Repeat(" ", widths[i]-Width(cell))
 		if t.columns[i].Right {
 			b.WriteString(blanks + cell)
 		} else {
@@ -81,6 +83,10 @@ func (t *Table) line(row []string, widths []int) string {
 	}
 	return b.String()
 }
+
+// Width returns how many columns a text takes on a terminal: two for a wide character, as in Chinese, none for an accent
+// that combines with the letter before it.
+func Width(text string) int { return uniseg.StringWidth(text) }
 
 // maxCell is the maximum length of a cell, in characters. It is far above the digits of any number.
 const maxCell = 999

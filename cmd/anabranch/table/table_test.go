@@ -32,6 +32,24 @@ path                                                  bytes  exact
 		}
 	})
 
+	t.Run("Wide", func(t *testing.T) {
+		tab := table.New(table.Column{Name: "path"}, table.Column{Name: "値", Right: true}, table.Column{Name: "exact"})
+		tab.Row("/日本", "1", "yes")
+		tab.Row("/u\u0308b", "22", "no") // an accent that combines with the u
+		tab.Row("/한글", "語", "no")
+		tab.Row("/👍🏽", "3", "no") // one picture of two characters
+		want := `
+path   値  exact
+/日本   1  yes
+/u\u0308b    22  no
+/한글  語  no
+/👍🏽     3  no
+`
+		if diff := cmp.Diff(strings.ReplaceAll(want, `\u0308`, "\u0308"), "\n"+print(t, tab)); diff != "" {
+			t.Error(diff)
+		}
+	})
+
 	t.Run("WithoutNames", func(t *testing.T) {
 		tab := table.New(table.Column{}, table.Column{Right: true})
 		tab.Row("accepted", "10")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +27,9 @@ const diffLimit = "1000"
 
 // Help returns the text below the flags of --help.
 func (*ViewsDiffCmd) Help() string {
-	return `Compares a generation, which the output calls the candidate, with the one that serves. Without --generation
-the candidate is the one being built, else the retained one, which served before. The command compares the answers of
-both for every window of every key. Aggregates that only one of them has are named and do not count as a difference.
+	return `Compares a generation with the one that serves. Without --generation it is the one being built, else the
+retained one, which served before; the output calls it building or retained. JSON names its side candidate. The command
+compares the answers of both for every window of every key. Aggregates that only one of them has are named and do not count as a difference.
 The server reads the keys from every table that the two use, and compares a key in several tables once. A key with many
 items in one table may span several pages of the scan; it is then compared and counted once per page.
 
@@ -172,13 +173,13 @@ func printDiff(w io.Writer, d client.Diff) error {
 	head := table.New(table.Column{}, table.Column{}, table.Column{})
 	head.Row("view", d.View)
 	head.Row("serving", orDash(string(d.Serving.Generation)), "definition "+doctor.Short(string(d.Serving.Definition)))
-	head.Row("candidate", orDash(string(d.Candidate.Generation)),
+	head.Row(otherOf(d), orDash(string(d.Candidate.Generation)),
 		"definition "+doctor.Short(string(d.Candidate.Definition)))
 	if len(d.OnlyServing) > 0 {
 		head.Row("only serving", strings.Join(d.OnlyServing, ", "))
 	}
 	if len(d.OnlyCandidate) > 0 {
-		head.Row("only candidate", strings.Join(d.OnlyCandidate, ", "))
+		head.Row("only "+otherOf(d), strings.Join(d.OnlyCandidate, ", "))
 	}
 	if err := head.Print(w); err != nil || !d.Comparable {
 		return err
@@ -195,6 +196,9 @@ func printDiff(w io.Writer, d client.Diff) error {
 	return err
 }
 
+// otherOf says what the generation is that is compared with the serving one: building or retained.
+func otherOf(d client.Diff) string { return cmp.Or(string(d.Candidate.State), "candidate") }
+
 // printDiffRows prints a line per differing aggregate, with the two numbers side by side.
 func printDiffRows(w io.Writer, d client.Diff) error {
 	var columns []table.Column
@@ -207,7 +211,7 @@ func printDiffRows(w io.Writer, d client.Diff) error {
 			table.Column{Name: "start"},
 			table.Column{Name: "aggregate"},
 			table.Column{Name: "serving", Right: true},
-			table.Column{Name: "candidate", Right: true},
+			table.Column{Name: otherOf(d), Right: true},
 		)...)
 	for _, r := range d.Rows {
 		for _, name := range differing(r, d.Aggregates) {

@@ -12,8 +12,8 @@ func pageOf(keys, windows, differing int, next, rows, more string) string {
 		next = fmt.Sprintf("%q", next)
 	}
 	return fmt.Sprintf(
-		`{"view":"page_views","serving":{"generation":%q,"definition":"4f1c0e9d2b7a66aa01"},"candidate":{"generation":%q,`+
-			`"definition":"99aa00bb11cc22dd33"},`+
+		`{"view":"page_views","serving":{"generation":%q,"definition":"4f1c0e9d2b7a66aa01","state":"serving"},"candidate":{"generation":%q,`+
+			`"definition":"99aa00bb11cc22dd33","state":"building"},`+
 			`"aggregates":["views","bytes"],"keys":%d,"windows":%d,"differing":%d,"rows":[%s],"only_serving":[],`+
 			`"only_candidate":[],"next":%s,"comparable":true,"reason":""%s}`,
 		genA,
@@ -44,7 +44,7 @@ func TestViewsDiff(t *testing.T) {
 	}
 	same := map[string]string{"": pageOf(100, 400, 0, "c1", "", ""), "c1": pageOf(3, 5, 0, "null", "", "")}
 	apart := map[string]string{
-		"": strings.NewReplacer(`"only_serving":[]`, `"only_serving":["errors"]`, `"only_candidate":[]`,
+		"": strings.NewReplacer(`"building"`, `"retained"`, `"only_serving":[]`, `"only_serving":["errors"]`, `"only_candidate":[]`,
 			`"only_candidate":["p99","max_bytes"]`).
 			Replace(pageOf(1, 1, 0, "null", "", "")),
 	}

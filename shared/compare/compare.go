@@ -54,11 +54,11 @@ func aggregates(serving, candidate view.Definition) (both []common, onlyServing,
 // incomparable returns why two definitions cannot be compared window by window; "" when they can.
 func incomparable(serving, candidate view.Definition) string {
 	if a, b := serving.FieldNames(view.FullKey), candidate.FieldNames(view.FullKey); !slices.Equal(a, b) {
-		return fmt.Sprintf("the key fields differ: serving has (%s), the candidate has (%s)",
+		return fmt.Sprintf("the key fields differ: the serving generation has (%s), the other one has (%s)",
 			strings.Join(a, ", "), strings.Join(b, ", "))
 	}
 	if a, b := serving.Window, candidate.Window; a != b {
-		return fmt.Sprintf("the windows differ: serving has %s, the candidate has %s",
+		return fmt.Sprintf("the windows differ: the serving generation has %s, the other one has %s",
 			view.FormatWindow(a), view.FormatWindow(b))
 	}
 	return ""

@@ -46,6 +46,7 @@ type DiffSide struct {
 	Generation   lifecycle.GenerationID `json:"generation"`
 	Definition   view.Hash              `json:"definition"`
 	Architecture string                 `json:"architecture"`
+	State        string                 `json:"state"` // "serving", "building" or "retained"
 }
 
 // DiffRow is a window in which the two differ. Each side holds the values of the aggregates that both have, or null

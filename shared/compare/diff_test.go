@@ -117,8 +117,8 @@ func TestDiff(t *testing.T) {
 		`{"user":"fresh"} 11-22T10:00: {"amount":5}, {"amount":6}`,
 	)
 	first := pages[0]
-	if first.Serving != (compare.DiffSide{Generation: "g", Definition: s.Program.Hash, Architecture: "lambda"}) ||
-		first.Candidate != (compare.DiffSide{Generation: "h", Definition: other.Hash, Architecture: "lambda"}) {
+	if first.Serving != (compare.DiffSide{Generation: "g", Definition: s.Program.Hash, Architecture: "lambda", State: "serving"}) ||
+		first.Candidate != (compare.DiffSide{Generation: "h", Definition: other.Hash, Architecture: "lambda", State: "building"}) {
 		t.Errorf("it is of %+v and %+v", first.Serving, first.Candidate)
 	}
 	if first.Keys != 3 || first.Windows != 5 || first.Differing != 2 || !first.Comparable {
@@ -144,8 +144,9 @@ func TestDiff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := `{"view":"by_user","serving":{"generation":"g","definition":"` + string(s.Program.Hash) + `","architecture":"lambda"},` +
-			`"candidate":{"generation":"h","definition":"` + string(other.Hash) + `","architecture":"lambda"},"comparable":true,"reason":"",` +
+		want := `{"view":"by_user","serving":{"generation":"g","definition":"` + string(s.Program.Hash) +
+			`","architecture":"lambda","state":"serving"},"candidate":{"generation":"h","definition":"` + string(other.Hash) +
+			`","architecture":"lambda","state":"building"},"comparable":true,"reason":"",` +
 			`"aggregates":["amount"],"only_serving":[],"only_candidate":["n"],"keys":3,"windows":5,"differing":2,` +
 			`"rows":[{"key":{"user":"changed"},"start":"2026-11-22T10:00:00Z","serving":{"amount":2},"candidate":{"amount":3}}],"next":null}`
 		if diff := cmp.Diff(want, string(text)); diff != "" {
@@ -334,14 +335,14 @@ func TestDiffIncomparable(t *testing.T) {
 	}{
 		{
 			"other key fields", func(d *view.Definition) { d.Key = []view.KeyField{{Field: "buyer", Expr: "data.user"}} },
-			"the key fields differ: serving has (user), the candidate has (buyer)",
+			"the key fields differ: the serving generation has (user), the other one has (buyer)",
 		},
 		{"no key field", func(d *view.Definition) {
 			d.Key = nil
-		}, "the key fields differ: serving has (user), the candidate has ()"},
+		}, "the key fields differ: the serving generation has (user), the other one has ()"},
 		{"other windows", func(d *view.Definition) {
 			d.Window = 24 * time.Hour
-		}, "the windows differ: serving has PT1H, the candidate has P1D"},
+		}, "the windows differ: the serving generation has PT1H, the other one has P1D"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := servingtest.New(t)

@@ -42,7 +42,7 @@ func (c *Comparer) newDiffing(ctx context.Context, name view.Name, one, other li
 }
 
 func sideOf(g lifecycle.Generation) DiffSide {
-	return DiffSide{g.ID, g.Definition, g.Architecture.String()}
+	return DiffSide{g.ID, g.Definition, g.Architecture.String(), string(g.State)}
 }
 
 // run compares keys from a place on, as many as one call may.

@@ -191,7 +191,7 @@ func TestShadowFails(t *testing.T) {
 			s.Against(t, servingtest.Candidate(s.Define(t, func(d *view.Definition) {
 				d.Window = 24 * time.Hour
 			}), "h", lifecycle.Retained))
-		}, "the windows differ: serving has PT1H, the candidate has P1D"},
+		}, "the windows differ: the serving generation has PT1H, the other one has P1D"},
 		{"the client has gone", func(t *testing.T, s *servingtest.Fixture) {
 			s.Against(t, servingtest.KappaGeneration(s.Kappa(t), "k", lifecycle.Building))
 			s.Items.Hook = func(call memory.Call) memory.Fault {

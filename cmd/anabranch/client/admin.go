@@ -112,6 +112,7 @@ type Side struct {
 	Generation   Text `json:"generation"`
 	Definition   Text `json:"definition"`
 	Architecture Text `json:"architecture"`
+	State        Text `json:"state"` // "serving", "building" or "retained"
 }
 
 // Diff is one page of a comparison of the candidate with the serving generation. Its counts cover this page. A key may

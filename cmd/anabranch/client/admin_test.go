@@ -52,8 +52,8 @@ var wantStatus = client.Status{View: "page_views", Description: "Requests", Serv
 		},
 	}}
 
-const diffText = `{"view":"page_views","serving":{"generation":"g1","definition":"4f","architecture":"lambda"},` +
-	`"candidate":{"generation":"g2","definition":"99","architecture":"kappa"},"comparable":true,` +
+const diffText = `{"view":"page_views","serving":{"generation":"g1","definition":"4f","architecture":"lambda","state":"serving"},` +
+	`"candidate":{"generation":"g2","definition":"99","architecture":"kappa","state":"retained"},"comparable":true,` +
 	`"reason":"","aggregates":["views"],"only_serving":["a"],"only_candidate":[],"keys":3,"windows":4,"differing":1,` +
 	`"rows":[{"key":{"z":"/","a":1},"start":"2015-05-17T10:00:00Z","serving":null,` +
 	`"candidate":{"views":9007199254740993.10}}],"next":"c"}`

@@ -39,7 +39,7 @@ func (d *differ) Diff(
 	_ context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string,
 ) (compare.Diff, error) {
 	d.asked = string(name) + " " + string(candidate) + " " + strings.Repeat("|", limit) + " " + cursor
-	side := compare.DiffSide{Generation: first, Definition: "one", Architecture: "lambda"}
+	side := compare.DiffSide{Generation: first, Definition: "one", Architecture: "lambda", State: "serving"}
 	none := []string{}
 	page := compare.Diff{View: name, Comparable: true, Serving: side, Candidate: side, Aggregates: none,
 		OnlyServing: none, OnlyCandidate: none, Rows: []compare.DiffRow{}}

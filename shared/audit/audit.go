@@ -9,12 +9,10 @@
 package audit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +22,6 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lease"
-	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/runs"
@@ -43,7 +40,7 @@ type Audit struct {
 	Layout   archive.Layout
 
 	Lookback time.Duration // same as batch's: says which objects may still join a run
-	Every    time.Duration // the interval at which each view is audited without a request
+	Every    time.Duration // the interval at which each view with windows is audited without a request
 
 	Tries int          // number of attempts at writing the findings
 	Lease lease.Keeper // keeps other ticks from auditing a view at the same time
@@ -101,48 +98,6 @@ func (a *Audit) Tick(ctx context.Context) (Report, error) {
 		report.Views = append(report.Views, ViewReport{Name: d.View, Findings: found})
 	}
 	return report, errors.Join(all...)
-}
-
-// dueAudit is an audit to begin, with the generation that serves.
-type dueAudit struct {
-	catalog.Audit
-	serving lifecycle.GenerationID
-}
-
-// due returns the audits to begin: first the requested ones, by time of request, then those of views with base items
-// whose last audit began longest ago.
-func (a *Audit) due(ctx context.Context) (due []dueAudit, err error) {
-	views, err := a.Catalog.Views(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read views: %w", err)
-	}
-	now := a.Now()
-	for _, v := range views {
-		one, err := a.Audits.Audit(ctx, v.Name)
-		if errors.Is(err, catalog.ErrNotFound) {
-			one, err = catalog.Audit{View: v.Name}, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read audit of view %s: %w", v.Name, err)
-		}
-		serving, _ := v.Generation(v.Serving)
-		idle := serving.Run == 0 || !serving.HasBase() // nothing to compare; a requested audit says so
-		if one.IsDue(now, a.Every) && (!idle || one.Requested > one.Begun) {
-			due = append(due, dueAudit{one, serving.ID})
-		}
-	}
-	slices.SortStableFunc(due, func(m, n dueAudit) int {
-		switch asked, other := m.Requested > m.Begun, n.Requested > n.Begun; {
-		case asked && other:
-			return cmp.Compare(m.Requested, n.Requested)
-		case asked:
-			return -1
-		case other:
-			return 1
-		}
-		return cmp.Compare(m.Begun, n.Begun)
-	})
-	return due, nil
 }
 
 // audit audits one view unless somebody else does. It gives the audit up when attempts at it were killed each time.

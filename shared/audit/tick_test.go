@@ -49,6 +49,45 @@ func TestDue(t *testing.T) {
 	}
 }
 
+// TestAuditOfNothing checks that an audit without anything to compare does not stand for a day. It is repeated once runs
+// bring events, and each time they have doubled, until there is something to compare.
+func TestAuditOfNothing(t *testing.T) {
+	w := newWorldOf(t, strings.Replace(views, "key:", `where: data.user == "bob"
+    key:`, 1))
+	for i, c := range []struct {
+		user string // who visits in the next run; empty: nobody
+		want int    // audits
+	}{
+		{"", 1}, // never audited
+		{"", 0},
+		{"ann", 1}, // 3 events, none of which the view counts
+		{"ann", 0}, // 6
+		{"ann", 1}, // 9
+		{"bob", 0}, // 12
+		{"bob", 0}, // 15
+		{"bob", 0}, // 18
+		{"bob", 1}, // 21: there are windows to compare
+		{"bob", 0},
+		{"bob", 0},
+		{"bob", 0},
+		{"bob", 0},
+	} {
+		if c.user == "" {
+			w.Wait(time.Minute)
+			w.tick()
+		} else {
+			w.run(c.user)
+		}
+		if got := w.auditsOf(); got != c.want {
+			t.Errorf("run %d: %d audits, want %d", i, got, c.want)
+		}
+	}
+	stored, err := w.Catalog.Audit(t.Context(), "by_user")
+	if err != nil || stored.Windows != 3 {
+		t.Errorf("%d windows audited, error %v; want 3", stored.Windows, err)
+	}
+}
+
 // TestTwoAudits starts a second tick at each call of an audit. Only one of them may audit the view.
 func TestTwoAudits(t *testing.T) {
 	for n := 0; ; n++ {
@@ -309,7 +348,7 @@ func TestOrder(t *testing.T) {
 	for name, one := range map[view.Name]catalog.Audit{
 		"a": {}, "b": {Begun: 20, Ended: 30}, "c": {Requested: now - 1}, "d": {Begun: 10, Ended: 11},
 		"e": {Begun: 5, Ended: 6, Requested: now - 5},
-		"f": {Begun: now - 5, Ended: now - 4},
+		"f": {Begun: now - 5, Ended: now - 4, Findings: catalog.Findings{Windows: 1}},
 	} {
 		one.View = name
 		if err := w.Catalog.PutAudit(t.Context(), one); err != nil {

@@ -49,8 +49,8 @@ func TestDue(t *testing.T) {
 	}
 }
 
-// TestAuditOfNothing checks that an audit without anything to compare does not stand for a day. It is repeated once runs
-// bring events, and each time they have doubled, until there is something to compare.
+// TestAuditOfNothing checks that an audit without anything to compare does not stand for a day. It is repeated once
+// runs bring events, and each time they have doubled, until there is something to compare.
 func TestAuditOfNothing(t *testing.T) {
 	w := newWorldOf(t, strings.Replace(views, "key:", `where: data.user == "bob"
     key:`, 1))

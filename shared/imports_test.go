@@ -268,7 +268,7 @@ func rules() map[string]rule {
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
 		"cmd/anabranch/send":   {[]string{"cmd/anabranch/client"}, []string{zstd, "github.com/go-json-experiment/json"}},
 		"cmd/anabranch/smoke":  {[]string{"cmd/anabranch/client", "shared/api"}, []string{ulid, zstd}},
-		"cmd/anabranch/table":  {},
+		"cmd/anabranch/table":  {nil, []string{"github.com/rivo/uniseg"}},
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
 				"shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource",

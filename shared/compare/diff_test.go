@@ -117,8 +117,9 @@ func TestDiff(t *testing.T) {
 		`{"user":"fresh"} 11-22T10:00: {"amount":5}, {"amount":6}`,
 	)
 	first := pages[0]
-	if first.Serving != (compare.DiffSide{Generation: "g", Definition: s.Program.Hash, Architecture: "lambda", State: "serving"}) ||
-		first.Candidate != (compare.DiffSide{Generation: "h", Definition: other.Hash, Architecture: "lambda", State: "building"}) {
+	serves := compare.DiffSide{Generation: "g", Definition: s.Program.Hash, Architecture: "lambda", State: "serving"}
+	builds := compare.DiffSide{Generation: "h", Definition: other.Hash, Architecture: "lambda", State: "building"}
+	if first.Serving != serves || first.Candidate != builds {
 		t.Errorf("it is of %+v and %+v", first.Serving, first.Candidate)
 	}
 	if first.Keys != 3 || first.Windows != 5 || first.Differing != 2 || !first.Comparable {

@@ -84,8 +84,8 @@ func (t *Table) line(row []string, widths []int) string {
 	return b.String()
 }
 
-// Width returns how many columns a text takes on a terminal: two for a wide character, as in Chinese, none for an accent
-// that combines with the letter before it.
+// Width returns how many columns a text takes on a terminal: two for a wide character, as in Chinese, and none for an
+// accent that combines with the letter before it.
 func Width(text string) int { return uniseg.StringWidth(text) }
 
 // maxCell is the maximum length of a cell, in characters. It is far above the digits of any number.

@@ -11,8 +11,14 @@ help: ## list the targets
 # The command and the demo use the same build settings, so that Go compiles their common packages once.
 PURE = CGO_ENABLED=0 $(GO)
 
+# The tag, or the commit, that programs say they were built from. Only programs that say it get other bytes with another
+# commit; Go's own stamp would change all functions, and each deployment would replace them. 12 digits are the same in
+# every clone. Without git it is empty.
+VERSION ?= $(shell git describe --tags --match 'v*' --always --abbrev=12 --dirty 2>/dev/null)
+STAMP = -X github.com/anabranch/anabranch/shared/release.version=$(VERSION)
+
 build: ## build the anabranch command into build/
-	$(PURE) build -trimpath -o build/anabranch ./cmd/anabranch
+	$(PURE) build -trimpath -ldflags "-w $(STAMP)" -o build/anabranch ./cmd/anabranch
 
 test: ## run every test
 	$(GO) test -shuffle=on ./...
@@ -78,7 +84,7 @@ endif
 
 functions: ## build the Lambda functions and their zips into build/; ARCH=arm64 or amd64, VIEWS=your views.yaml
 	@set -e; for f in $(FUNCTIONS); do rm -rf build/$$f; CGO_ENABLED=0 GOOS=linux GOARCH=$(or $(ARCH),arm64) \
-		$(GO) build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w" \
+		$(GO) build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w $(STAMP)" \
 		-o build/$$f/bootstrap ./functions/$$f; done
 	@$(GO) run ./infra/pack -views $(or $(VIEWS),$(SAMPLE)) build $(FUNCTIONS)
 

@@ -226,7 +226,7 @@ func rules() map[string]rule {
 		"functions/republish/handler": handler("shared/ingest"),
 		"functions/admin/handler":     reading("shared/operations", "shared/serving"),
 		"functions/prometheus/handler": {
-			[]string{"shared/api", "shared/aws/respond", "shared/event", "shared/promql"},
+			[]string{"shared/api", "shared/aws/respond", "shared/event", "shared/promql", "shared/release"},
 			[]string{events, promModel, prom},
 		},
 		"functions/mcp/handler": {[]string{"shared/agents", "shared/api", "shared/aws/respond"},

@@ -3,9 +3,16 @@ package release
 
 import "runtime/debug"
 
-// Version returns the module's version as the Go command recorded it: "v1.2.0", or "(devel)" for a build from a
-// checkout without a tag, or without the version control's stamp.
+// version is a tag, a commit, or a tag and the commit after it. The linker sets it for the Makefile; nothing writes to it.
+var version string
+
+// Version returns the release: "v1.2.0"; "v1.2.0-5-g0123456789ab", five commits after it; "0123456789ab", a commit
+// before the first tag; each with "-dirty" behind it where files had been changed. Where the Makefile did not build the
+// program, it is the module's version as the Go command recorded it, which may be "(devel)".
 func Version() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "(devel)"

@@ -16,6 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/aws/respond"
 	"github.com/anabranch/anabranch/shared/promql"
+	"github.com/anabranch/anabranch/shared/release"
 )
 
 // Handler serves the function. New returns it.
@@ -74,7 +75,7 @@ func (h *Handler) answer(ctx context.Context, to respond.To, r events.APIGateway
 	find := endpoints[name]
 	switch api.Key(r.RouteKey) {
 	case api.PromStatus:
-		find = map[string]endpoint{"buildinfo": nothing(build)}[name]
+		find = map[string]endpoint{"buildinfo": buildInfo}[name]
 	case api.PromLabelValues:
 		find = (*Handler).labelValues
 	default:
@@ -95,9 +96,12 @@ func (h *Handler) answer(ctx context.Context, to respond.To, r events.APIGateway
 // Version is the version of Prometheus whose engine answers. Clients choose by it what they ask.
 const Version = "3.16.0"
 
-// build is the answer of status/buildinfo.
-var build = map[string]string{
-	"version": Version, "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": "",
+// buildInfo answers status/buildinfo. The version is Prometheus's, and the revision that of Anabranch.
+func buildInfo(*Handler, context.Context, parameters) (any, []string, error) {
+	return map[string]string{
+		"version": Version, "revision": "anabranch " + release.Version(), "branch": "", "buildUser": "", "buildDate": "",
+		"goVersion": "",
+	}, nil, nil
 }
 
 // success is an answer but that of a query.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/anabranch/anabranch/functions/prometheus/handler"
 	"github.com/anabranch/anabranch/shared/promql"
+	"github.com/anabranch/anabranch/shared/release"
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
@@ -62,6 +63,7 @@ func TestRequestsOfGrafana(t *testing.T) {
 		{"POST", "query", "query=1%2B1&time=" + end, `"scalar"`},
 		{"GET", "query", "query=1%2B1", `"scalar"`},
 		{"GET", "status/buildinfo", "", `"version":"` + handler.Version + `"`},
+		{"GET", "status/buildinfo", "", `"revision":"anabranch ` + release.Version() + `"`},
 		{"GET", "metadata", "limit=5000", `"sales_orders":[{"type":"gauge"`},
 		{"GET", "metadata", "metric=sales_orders", `"help":"count() of view sales`},
 		{"GET", "labels", "start=" + start + "&end=" + end, `"shop"`},

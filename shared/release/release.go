@@ -3,7 +3,7 @@ package release
 
 import "runtime/debug"
 
-// version is a tag, a commit, or a tag and the commit after it. The linker sets it for the Makefile; nothing writes to it.
+// version is a tag, a commit, or a tag and the commit after it. The linker sets it, as the Makefile says.
 var version string
 
 // Version returns the release: "v1.2.0"; "v1.2.0-5-g0123456789ab", five commits after it; "0123456789ab", a commit

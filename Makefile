@@ -11,9 +11,9 @@ help: ## list the targets
 # The command and the demo use the same build settings, so that Go compiles their common packages once.
 PURE = CGO_ENABLED=0 $(GO)
 
-# The tag, or the commit, that programs say they were built from. Only programs that say it get other bytes with another
-# commit; Go's own stamp would change all functions, and each deployment would replace them. 12 digits are the same in
-# every clone. Without git it is empty.
+# The tag, or the commit, that programs say they were built from. 12 digits are the same in every clone. Without git it
+# is empty. With another commit, only the functions that say it get other bytes, so a deployment leaves the others
+# alone. Go's own stamp would change them all, and so would its build id, which is a hash of the flags, too.
 VERSION ?= $(shell git describe --tags --match 'v*' --always --abbrev=12 --dirty 2>/dev/null)
 STAMP = -X github.com/anabranch/anabranch/shared/release.version=$(VERSION)
 
@@ -84,7 +84,7 @@ endif
 
 functions: ## build the Lambda functions and their zips into build/; ARCH=arm64 or amd64, VIEWS=your views.yaml
 	@set -e; for f in $(FUNCTIONS); do rm -rf build/$$f; CGO_ENABLED=0 GOOS=linux GOARCH=$(or $(ARCH),arm64) \
-		$(GO) build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w $(STAMP)" \
+		$(GO) build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w -buildid= -B none $(STAMP)" \
 		-o build/$$f/bootstrap ./functions/$$f; done
 	@$(GO) run ./infra/pack -views $(or $(VIEWS),$(SAMPLE)) build $(FUNCTIONS)
 

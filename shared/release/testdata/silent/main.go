@@ -1,0 +1,4 @@
+// Command silent does not say from which release it was built.
+package main
+
+func main() {}

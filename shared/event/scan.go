@@ -31,6 +31,7 @@ type scanner struct {
 	frames []frame
 	names  names // of the open objects
 	shape  shape // of events before this; its heads are the depths, its meanings attributes
+	forms  forms // of accepted events before this
 
 	// copied is the text from event.start to pending, as far as it is copied, without its white space; nothing is
 	// copied while there is none.

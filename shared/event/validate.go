@@ -157,9 +157,12 @@ func (j *validator) batched() error {
 		return j.ended(i+1, "nothing after the array of events")
 	}
 	for {
-		end := j.value(i)
+		end := j.known(i)
 		if end < 0 {
-			return j.malformed(j.broken)
+			if end = j.value(i); end < 0 {
+				return j.malformed(j.broken)
+			}
+			j.learn(end)
 		}
 		if err := j.settle(i, end); err != nil {
 			return err
@@ -178,6 +181,15 @@ func (j *validator) batched() error {
 
 func (j *validator) lines() error {
 	for start := 0; start < len(j.body); {
+		// No value of a known form goes past the end of its line.
+		j.text = j.body
+		if end := j.known(start); end == len(j.body) || end >= 0 && j.body[end] == '\n' {
+			if err := j.settle(start, end); err != nil {
+				return err
+			}
+			start = end + 1
+			continue
+		}
 		end := len(j.body)
 		if n := bytes.IndexByte(j.body[start:], '\n'); n >= 0 {
 			end = start + n
@@ -204,9 +216,18 @@ func (j *validator) line(start, lineEnd int) error {
 		}
 	}
 	if end >= 0 {
+		j.learn(end)
 		return j.settle(i, end)
 	}
 	return j.unreadable(start, lineEnd)
+}
+
+// learn keeps the form of the event that value has read up to end. An event with white space differs from the events
+// after it in more than values.
+func (j *validator) learn(end int) {
+	if j.event.code == "" && j.pending == j.event.start {
+		j.forms.learn(j.text[j.event.start:end])
+	}
 }
 
 // settle files the event from start to end as accepted or rejected.

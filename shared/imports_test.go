@@ -186,6 +186,7 @@ func rules() map[string]rule {
 		"shared/simulation/mutants/play": {[]string{"shared/simulation/history"}, nil},
 		"shared/simulation/mutants/run":  {[]string{"shared/simulation/mutants"}, nil},
 		"shared/simulation/proof":        {}, // tests only
+		"shared/ratios":                  {}, // tests only
 
 		"shared/aws/sdk":     {nil, []string{awsSDK, smithy}},
 		"shared/aws/table":   {nil, []string{awsSDK, smithy}},

@@ -6,12 +6,14 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -22,7 +24,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// Ingest accepts requests. All fields are required. It is safe for concurrent use.
+// Ingest accepts requests. All exported fields are required. It is safe for concurrent use.
 type Ingest struct {
 	Archive archive.Archive
 	Stream  stream.Publisher
@@ -39,6 +41,8 @@ type Ingest struct {
 	Now        func() time.Time
 	NewRequest func(arrival time.Time) (ulid.ULID, error) // returns a ULID that was never made before
 	Log        *slog.Logger
+
+	scratch sync.Pool // of *scratch
 }
 
 // Request is the body of one request, with the headers that say how to decode it.
@@ -101,10 +105,15 @@ func (in *Ingest) keep(ctx context.Context, request ulid.ULID, arrival time.Time
 	ctx, cancel := withoutClient(ctx)
 	defer cancel()
 	if len(validated.Accepted) > 0 {
-		lines := in.stamp(request, validated.Accepted)
+		memory, ok := in.scratch.Get().(*scratch)
+		if !ok {
+			memory = &scratch{}
+		}
+		defer in.scratch.Put(memory)
+		lines := in.stamp(memory, request, validated.Accepted)
 		slot := in.Layout.Slot.Of(event.Stamp{Request: request})
 		key := archive.EventsKey(slot, request)
-		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
+		if err := in.commit(ctx, key, arrival, lines.packed); err != nil {
 			return err
 		}
 		if in.Layout.Streams(slot) { // else batch and replay count the events
@@ -127,37 +136,43 @@ func withoutClient(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(on)
 }
 
-// lines holds the stamped lines of a request in one piece, with the end and the lane of each line.
-type lines struct {
-	data  []byte
-	ends  []int
-	lanes []event.Lane
+// scratch is memory that one request after another reuses. Stores may keep what they are given, so they get none of it.
+type scratch struct {
+	lines          lines
+	packed, hashed []byte
 }
 
-func (in *Ingest) stamp(request ulid.ULID, accepted []event.Accepted) lines {
-	out := lines{ends: make([]int, len(accepted)), lanes: make([]event.Lane, len(accepted))}
-	size := 0
-	for _, a := range accepted {
-		size += len(a.JSON) + 64
-	}
-	out.data = make([]byte, 0, size)
+// lines holds the stamped lines of a request in one piece, with the end and the lane of each line.
+type lines struct {
+	data   []byte
+	ends   []int
+	lanes  []event.Lane
+	packed []byte // data as one frame of zstd; nil: not made
+}
+
+func (in *Ingest) stamp(memory *scratch, request ulid.ULID, accepted []event.Accepted) lines {
+	out := &memory.lines
+	out.data, out.ends, out.lanes = out.data[:0], out.ends[:0], out.lanes[:0]
+	stamper := event.NewStamper(request)
 	var identity event.Identity
-	var scratch []byte
 	for i, a := range accepted {
-		out.data = event.AppendLine(out.data, a.JSON, event.Stamp{Request: request, Index: i})
-		out.ends[i] = len(out.data)
-		identity, scratch = in.Layout.HashKey.Identity(a.Source, a.ID, scratch)
-		out.lanes[i] = in.Layout.Lane(identity)
+		out.data = stamper.AppendLine(out.data, a.JSON, i)
+		out.ends = append(out.ends, len(out.data))
+		if in.Layout.Lanes > 1 { // else every identity has the same lane
+			identity, memory.hashed = in.Layout.HashKey.Identity(a.Source, a.ID, memory.hashed)
+		}
+		out.lanes = append(out.lanes, in.Layout.Lane(identity))
 	}
-	return out
+	memory.packed = in.Codec.Compress(memory.packed[:0], out.data)
+	out.packed = bytes.Clone(memory.packed)
+	return *out
 }
 
 // commit writes the request's object.
-func (in *Ingest) commit(ctx context.Context, key archive.Key, arrival time.Time, data []byte) error {
+func (in *Ingest) commit(ctx context.Context, key archive.Key, arrival time.Time, body []byte) error {
 	deadline := arrival.Add(in.CommitWithin)
 	ctx, cancel := context.WithTimeout(ctx, deadline.Sub(in.Now()))
 	defer cancel()
-	body := in.Codec.Compress(nil, data)
 	var err error
 	for range in.Tries {
 		// A frozen function may thaw late, so check the deadline right before the put.

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -89,6 +90,31 @@ func TestLaneSplits(t *testing.T) {
 				t.Error("the records' lines are not the archive's")
 			}
 		})
+	}
+}
+
+// TestOneFrame checks that the record of a request in one lane holds the object's bytes, and that later requests, which
+// reuse memory, do not change it.
+func TestOneFrame(t *testing.T) {
+	s := newFixture(t)
+	s.Layout.Lanes = 1
+	for n := 20; n > 0; n -= 5 {
+		if _, err := s.send(visits(n)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	records := s.stream.taken()
+	if len(records) != len(s.puts) {
+		t.Fatalf("%d records of %d requests", len(records), len(s.puts))
+	}
+	for i, key := range s.puts {
+		body, _, err := s.archive.Get(context.Background(), key)
+		if err != nil || !bytes.Equal(body, records[i].Data) {
+			t.Errorf("request %d: the record and the object differ, %v", i, err)
+		}
+		if lines := strings.Count(s.stored(t, key), "\n"); lines != 20-5*i {
+			t.Errorf("request %d: %d lines", i, lines)
+		}
 	}
 }
 

@@ -16,33 +16,61 @@ type publisher struct {
 	tries  int
 }
 
-// records packs the lines of each lane, in order, into as few records as the stream's size limit allows.
+// records packs the lines of each lane, in order, into as few records as the stream's size limit allows. A request
+// whose lines are all in one record needs no further compression: the record holds what the archive's object holds.
 func (p publisher) records(l lines) []stream.Entry {
-	perLane := map[event.Lane][][]byte{}
-	var order []event.Lane
-	start := 0
-	for i, end := range l.ends {
-		lane, line := l.lanes[i], l.data[start:end]
-		start = end
-		packs := perLane[lane]
-		if packs == nil {
-			order = append(order, lane)
-		}
-		// Bound the size before compression: zstd never makes a pack of this size larger than a record may be.
-		if last := len(packs) - 1; last >= 0 && len(packs[last])+len(line) <= maxPack {
-			packs[last] = append(packs[last], line...)
-		} else {
-			packs = append(packs, slices.Clone(line))
-		}
-		perLane[lane] = packs
+	packs := l.packs()
+	if len(packs) == 1 && l.packed != nil {
+		return []stream.Entry{{Lane: packs[0].lane, Data: l.packed}}
 	}
-	var entries []stream.Entry
-	for _, lane := range order {
-		for _, pack := range perLane[lane] {
-			entries = append(entries, stream.Entry{Lane: lane, Data: p.codec.Compress(nil, pack)})
-		}
+	entries := make([]stream.Entry, len(packs))
+	for i, pack := range packs {
+		entries[i] = stream.Entry{Lane: pack.lane, Data: p.codec.Compress(nil, pack.lines)}
 	}
 	return entries
+}
+
+// pack holds the lines of one record.
+type pack struct {
+	lane  event.Lane
+	lines []byte
+}
+
+// packs divides the lines among records. All lanes are of one layout.
+func (l lines) packs() []pack {
+	if len(l.lanes) == 0 {
+		return nil
+	}
+	if len(l.data) <= maxPack && l.isOneLane() {
+		return []pack{{l.lanes[0], l.data}}
+	}
+	sizes := make([]int, l.lanes[0].Count) // bytes by lane
+	l.each(func(lane event.Lane, line []byte) { sizes[lane.N] += len(line) })
+	var packs []pack
+	last := make([]int, len(sizes)) // the number of a lane's last pack, from 1; 0: it has none
+	l.each(func(lane event.Lane, line []byte) {
+		// Bound the size before compression: zstd never makes a pack of this size larger than a record may be.
+		if n := last[lane.N]; n > 0 && len(packs[n-1].lines)+len(line) <= maxPack {
+			packs[n-1].lines = append(packs[n-1].lines, line...)
+			return
+		}
+		packs = append(packs, pack{lane, append(make([]byte, 0, min(sizes[lane.N], maxPack)), line...)})
+		last[lane.N] = len(packs)
+	})
+	return packs
+}
+
+// each calls do with every line, in order.
+func (l lines) each(do func(lane event.Lane, line []byte)) {
+	start := 0
+	for i, end := range l.ends {
+		do(l.lanes[i], l.data[start:end])
+		start = end
+	}
+}
+
+func (l lines) isOneLane() bool {
+	return !slices.ContainsFunc(l.lanes, func(lane event.Lane) bool { return lane != l.lanes[0] })
 }
 
 // maxPack bounds the lines of one record, uncompressed.

@@ -139,15 +139,13 @@ func (r *Republisher) get(ctx context.Context, key archive.Key) ([]byte, error) 
 // only returns the lines of the given lanes.
 func (l lines) only(lanes map[event.Lane]bool) lines {
 	var out lines
-	start := 0
-	for i, end := range l.ends {
-		if lanes[l.lanes[i]] {
-			out.data = append(out.data, l.data[start:end]...)
+	l.each(func(lane event.Lane, line []byte) {
+		if lanes[lane] {
+			out.data = append(out.data, line...)
 			out.ends = append(out.ends, len(out.data))
-			out.lanes = append(out.lanes, l.lanes[i])
+			out.lanes = append(out.lanes, lane)
 		}
-		start = end
-	}
+	})
 	return out
 }
 

@@ -134,9 +134,7 @@ func TestTakeOverPutsNothingOldIntoTheStream(t *testing.T) {
 // layout. The event is archived and counted, but not streamed.
 func TestIngestBehindTheLayout(t *testing.T) {
 	w := takenOver(t, simulation.Views)
-	behind := *w.Ingest
-	behind.Now = func() time.Time { return w.Clock.Add(-simulation.ClockMargin) }
-	w.Ingest = &behind
+	w.Ingest.Now = func() time.Time { return w.Clock.Add(-simulation.ClockMargin) }
 	w.Clock = w.Clock.Truncate(simulation.Slot)
 	if err := send(31, 3100, 20)(w.World); err != nil {
 		t.Fatal(err)

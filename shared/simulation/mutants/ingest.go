@@ -14,13 +14,13 @@ func ofIngest() []Mutant {
 			Name: "stream-before-archive", Design: "3.1",
 			Mistake: "ingest publishes the records before the archive has the events",
 			Edits: []Edit{{ingestFile, `
-		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
+		if err := in.commit(ctx, key, arrival, lines.packed); err != nil {
 			return err
 		}
 		if in.Layout.Streams(slot) { // else batch and replay count the events
 `, `
 		in.publish(ctx, key, in.publisher().records(lines))
-		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
+		if err := in.commit(ctx, key, arrival, lines.packed); err != nil {
 			return err
 		}
 		if false {
@@ -30,11 +30,11 @@ func ofIngest() []Mutant {
 			Name: "failed-put-is-published", Design: "3.1",
 			Mistake: "ingest publishes the records although it does not know the archive's answer",
 			Edits: []Edit{{ingestFile, `
-		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
+		if err := in.commit(ctx, key, arrival, lines.packed); err != nil {
 			return err
 		}
 `, `
-		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
+		if err := in.commit(ctx, key, arrival, lines.packed); err != nil {
 			in.publish(ctx, key, in.publisher().records(lines))
 			return err
 		}
@@ -67,15 +67,15 @@ func ofIngest() []Mutant {
 		{
 			Name: "lane-of-the-request", Design: "2",
 			Mistake: "a line's lane follows its request, not its identity, so copies go through several lanes",
-			Edits: []Edit{{ingestFile, `		out.lanes[i] = in.Layout.Lane(identity)
+			Edits: []Edit{{ingestFile, `		out.lanes = append(out.lanes, in.Layout.Lane(identity))
 `, `		identity.Hi = request.Time()
-		out.lanes[i] = in.Layout.Lane(identity)
+		out.lanes = append(out.lanes, in.Layout.Lane(identity))
 `}},
 		},
 		{
 			Name: "first-line-only", Design: "3.1",
 			Mistake: "ingest publishes only the first of a lane's lines in a request",
-			Edits:   []Edit{{publisherFile, `			packs[last] = append(packs[last], line...)`, `			_ = append(packs[last], line...)`}},
+			Edits:   []Edit{{publisherFile, `			packs[n-1].lines = append(packs[n-1].lines, line...)`, `			_ = append(packs[n-1].lines, line...)`}},
 		},
 		{
 			Name: "republish-changes-the-stamps", Design: "3.1",

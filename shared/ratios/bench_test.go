@@ -1,0 +1,70 @@
+package ratios_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+var sources = []struct {
+	name string
+	bodies
+}{{"sample", sample}, {"shop", shop}}
+
+func perEvent(b *testing.B, n int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/event")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkIngest compares ingest with the compression that it contains, and with the usual way.
+func BenchmarkIngest(b *testing.B) {
+	for _, source := range sources {
+		for _, events := range []int{100, 1000} {
+			for _, lanes := range []int{1, 4} {
+				n := 10_000
+				jobs := newRig(b, lanes).ingested(source.bodies(b, n/events, events, now))
+				for _, j := range []struct {
+					name string
+					job
+				}{{"ingest", jobs.ingest}, {"compression", jobs.compression}, {"usual", jobs.usual}} {
+					if j.name == "usual" && lanes > 1 {
+						continue
+					}
+					b.Run(fmt.Sprintf("%s/%d/%d lanes/%s", source.name, events, lanes, j.name), func(b *testing.B) {
+						b.ReportAllocs()
+						for b.Loop() {
+							j.job()
+						}
+						perEvent(b, n)
+					})
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkSpeed measures invocations of 5,000 events in an environment that is new with each round.
+func BenchmarkSpeed(b *testing.B) {
+	const n, together = 50_000, 5000
+	for _, events := range []int{100, 1000} {
+		r := newRig(b, 1)
+		payloads := r.payloads(shop(b, n/events, events, now), together/events)
+		for _, j := range []struct {
+			name  string
+			items func() viewstore.Speed
+		}{
+			{"states", func() viewstore.Speed { return sink{} }},
+			{"items", func() viewstore.Speed { return &memory.Speed{} }},
+		} {
+			b.Run(fmt.Sprintf("%d/%s", events, j.name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					r.invoke(payloads, j.items())
+				}
+				perEvent(b, n)
+			})
+		}
+	}
+}

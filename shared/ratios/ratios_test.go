@@ -1,0 +1,58 @@
+// Package ratios_test holds the time that ingest and speed take against limits, in processor time of one process.
+package ratios_test
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/memory"
+)
+
+var isMeasured = flag.Bool("measure", false, "measure, and fail above the limits; takes about 40 s")
+
+// tolerance is by how much a number may miss its limit. Other programs on the machine cost caches, too.
+const tolerance = 1.2
+
+// TestRatios measures and compares with the limits.
+func TestRatios(t *testing.T) {
+	if !*isMeasured {
+		t.Skip("make ratios measures")
+	}
+	for _, source := range sources {
+		for _, events := range []int{100, 1000} {
+			const n, rounds = 10_000, 7
+			jobs := newRig(t, 1).ingested(source.bodies(t, n/events, events, now))
+			took := least(rounds, jobs.ingest, jobs.compression)
+			usual := least(1, jobs.usual)[0]
+			name := fmt.Sprintf("%s, %d events a request", source.name, events)
+			atMost(t, name+": ingest / compression alone", ratio(took[0], took[1]), 1.8)
+			atMost(t, name+": ingest / the usual way, with maps", ratio(took[0], usual), 1.0/7)
+			t.Logf("%s: ingest %.0f ns an event", name, perOne(took[0], n))
+		}
+	}
+	for _, events := range []int{100, 1000} {
+		const n, together, rounds = 50_000, 5000, 7
+		r := newRig(t, 1)
+		payloads := r.payloads(shop(t, n/events, events, now), together/events)
+		took := least(rounds, func() { r.invoke(payloads, sink{}) }, func() { r.invoke(payloads, &memory.Speed{}) })
+		name := fmt.Sprintf("%d events a request", events)
+		atMost(t, name+": payload to encoded states, ns an event", perOne(took[0], n), 1000)
+		atMost(t, name+": a whole invocation over memory, ns an event", perOne(took[1], n), 1500)
+	}
+}
+
+func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
+
+func perOne(took time.Duration, n int) float64 { return float64(took.Nanoseconds()) / float64(n) }
+
+// atMost fails the test when a number is above its limit by more than the tolerance.
+func atMost(t *testing.T, name string, got, limit float64) {
+	t.Helper()
+	report := t.Logf
+	if got > limit*tolerance {
+		report = t.Errorf
+	}
+	report("%s: %.3g, limit %.3g", name, got, limit)
+}

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/anabranch/anabranch/infra/venv"
 )
@@ -106,7 +105,6 @@ func measureProcess(c *exec.Cmd) (Measured, error) {
 	if err := json.Unmarshal(out, &m); err != nil {
 		return m, fmt.Errorf("%w in %q", err, out)
 	}
-	m.Megabytes = c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
 	return m, nil
 }
 

@@ -44,7 +44,8 @@ func decodeOnly(folder string) (Measured, error) {
 		})
 	}
 	group.Wait()
-	return clock.stop(), errors.Join(failed...)
+	m, err := clock.stop()
+	return m, errors.Join(append(failed, err)...)
 }
 
 func decodeFile(decoder *zstd.Decoder, path string) error {

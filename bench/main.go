@@ -8,14 +8,12 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/pprof"
 )
 
 func main() {
@@ -76,19 +74,10 @@ func measure(ctx context.Context, name, folder, profile string) (Measured, error
 		return Measured{}, fmt.Errorf("unknown job %q: must be one of %s", name, jobNames())
 	}
 	p, err := prepare(ctx, folder)
-	if err != nil || profile == "" {
-		return measureTick(ctx, p, err)
-	}
-	file, err := os.Create(profile)
 	if err != nil {
 		return Measured{}, err
 	}
-	if err := pprof.StartCPUProfile(file); err != nil {
-		return Measured{}, err
-	}
-	m, err := measureTick(ctx, p, nil)
-	pprof.StopCPUProfile()
-	return m, errors.Join(err, file.Close())
+	return p.measureTick(ctx, profile)
 }
 
 func cores() int { return runtime.GOMAXPROCS(0) }

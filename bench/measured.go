@@ -2,6 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -13,7 +17,7 @@ type Measured struct {
 	Items     int     `json:"items"`     // items that were written; 0 for engines without items
 	Answer    Answer  `json:"answer"`
 
-	Megabytes int64 `json:"-"` // peak memory of the process, in 2^20 bytes; its parent fills it in
+	Megabytes int64 `json:"megabytes"` // peak memory of the process during the job, in 2^20 bytes
 }
 
 // Answer holds the sums of all rows. Engines must agree on it; see Answer.differs.
@@ -31,10 +35,19 @@ type clock struct {
 	processor time.Duration
 }
 
-func startClock() clock { return clock{time.Now(), processorTime()} }
+// startClock begins to measure. The memory that was used before does not count.
+func startClock() clock {
+	debug.FreeOSMemory()
+	// 5 begins the peak of the memory again; see proc(5). The measurement stays right without it, only greater.
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
+	return clock{time.Now(), processorTime()}
+}
 
-func (c clock) stop() Measured {
-	return Measured{Wall: time.Since(c.wall).Seconds(), Processor: (processorTime() - c.processor).Seconds()}
+func (c clock) stop() (Measured, error) {
+	m := Measured{Wall: time.Since(c.wall).Seconds(), Processor: (processorTime() - c.processor).Seconds()}
+	var err error
+	m.Megabytes, err = peakMemory()
+	return m, err
 }
 
 func processorTime() time.Duration {
@@ -43,4 +56,18 @@ func processorTime() time.Duration {
 		panic(err) // the arguments are valid
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// peakMemory returns the peak of the memory since the clock was started, in 2^20 bytes.
+func peakMemory() (int64, error) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	var kilobytes int64
+	_, after, _ := strings.Cut(string(text), "VmHWM:")
+	if _, err := fmt.Sscan(after, &kilobytes); err != nil {
+		return 0, fmt.Errorf("no VmHWM in /proc/self/status: %w", err)
+	}
+	return kilobytes >> 10, nil
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
-	"runtime"
+	"os"
+	"runtime/pprof"
 
 	"github.com/anabranch/anabranch/shared/batch"
 	"github.com/anabranch/anabranch/shared/view"
@@ -59,21 +61,36 @@ func prepareRebuild(ctx context.Context, folder string) (prepared, error) {
 	return prepared{w, b}, b.Register(ctx, 0)
 }
 
-// measureTick measures a tick, and reads its answer.
-func measureTick(ctx context.Context, p prepared, err error) (Measured, error) {
+// measureTick measures a tick, and then reads its answer. It writes a profile of the tick, unless profile is "".
+func (p prepared) measureTick(ctx context.Context, profile string) (Measured, error) {
+	stop, err := startProfile(profile)
 	if err != nil {
 		return Measured{}, err
 	}
-	runtime.GC() // what was prepared is not a part of it
 	clock := startClock()
 	report, err := p.Tick(ctx)
-	m := clock.stop()
-	if err != nil {
+	m, clockErr := clock.stop()
+	if err := errors.Join(err, clockErr, stop()); err != nil {
 		return m, err
 	}
 	m.Items = report.Items
 	m.Answer, err = p.answer(ctx)
 	return m, err
+}
+
+// startProfile begins a profile of the processor. stop writes it into the file; without a name there is none.
+func startProfile(name string) (stop func() error, err error) {
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, pprof.StartCPUProfile(file)
 }
 
 // answer adds up the rows of all items.

@@ -36,11 +36,12 @@ FROM (
 GROUP BY url, hour
 """)
 wall, cpu = time.perf_counter() - wall, processor() - cpu
+megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 answer = engine.execute(
     "SELECT count(*), sum(views), sum(amount), sum(shortest), sum(longest), sum(users) FROM rows"
 ).fetchone()
 names = ["groups", "views", "amount", "shortest", "longest", "users"]
 print(json.dumps({
-    "wall": wall, "processor": cpu, "version": duckdb.__version__,
+    "wall": wall, "processor": cpu, "megabytes": megabytes, "version": duckdb.__version__,
     "answer": {name: json.loads(str(value)) for name, value in zip(names, answer)},
 }))

@@ -45,7 +45,7 @@ type Audit struct {
 	Tries int          // number of attempts at writing the findings
 	Lease lease.Keeper // keeps other ticks from auditing a view at the same time
 
-	Workers  int           // number of deltas folded at once
+	Workers  int           // number of workers that fold at once
 	Parallel runner.Runner // runs the workers, and the requests to the stores
 	Now      func() time.Time
 	Log      *slog.Logger

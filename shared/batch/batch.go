@@ -60,7 +60,7 @@ type Batch struct {
 	// Lease keeps other ticks away while one makes runs, or builds a view.
 	Lease lease.Keeper
 
-	Workers  int           // number of deltas folded at once
+	Workers  int           // number of workers that fold at once
 	Parallel runner.Runner // runs the workers, and the requests to the stores
 	Now      func() time.Time
 	NewID    func() (ulid.ULID, error) // returns a ULID that was never made before

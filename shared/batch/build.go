@@ -90,19 +90,23 @@ func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, g target) (*view
 		return nil, fmt.Errorf("read runs: %w", err)
 	}
 	folder := runs.NewFolder([]*view.Program{t.set.Programs[g.place]}, t.Parallel, t.Workers)
-	var known runs.Known
-	reader := t.reader()
+	var (
+		known  runs.Known
+		in     runs.Input // each piece takes the memory of the one before
+		reader = t.reader()
+	)
 	for _, run := range history {
 		m, err := reader.Manifest(ctx, run)
 		if err != nil {
 			return nil, err
 		}
-		in, err := reader.Read(ctx, t.set.Fields(), m)
-		if err != nil {
-			return nil, err
+		for piece := range m.Pieces() {
+			if err := reader.ReadInto(ctx, t.set.Fields(), piece, &in); err != nil {
+				return nil, err
+			}
+			known.MarkDuplicates(&in, t.Parallel)
+			folder.Add(&in)
 		}
-		known.MarkDuplicates(in)
-		folder.Add(in)
 	}
 	return folder.Deltas()[0], nil
 }

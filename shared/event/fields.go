@@ -113,12 +113,17 @@ func (f *Fields) Scan(lines []byte, b *Batch) error {
 // NewBatch makes a batch of lines, as Scan does, but keeps the lines themselves instead of a copy. The caller must not
 // change them afterwards.
 func (f *Fields) NewBatch(lines []byte) (*Batch, error) {
-	count, err := countLines(lines, 0)
-	if err != nil {
-		return nil, err
-	}
 	b := &Batch{Data: lines}
-	return b, f.scan(b, 0, count)
+	return b, f.ScanData(b)
+}
+
+// ScanData reads the lines in b.Data, as Scan does. The batch has no rows yet.
+func (f *Fields) ScanData(b *Batch) error {
+	count, err := countLines(b.Data, 0)
+	if err != nil {
+		return err
+	}
+	return f.scan(b, 0, count)
 }
 
 // countLines counts the lines that will follow the first behind bytes of a batch.

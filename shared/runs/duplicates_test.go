@@ -303,8 +303,8 @@ func TestMet(t *testing.T) {
 	known := runs.Known{}
 	first := inputOf(1, []runs.Seen{seen(1, 1000, 0), seen(2, 1000, 7), seen(1, 9000, 5)})
 	second := inputOf(2, []runs.Seen{seen(2, 90_000, 7), seen(3, 90_000, 0), seen(1, 90_000, 5)})
-	known.MarkDuplicates(first)
-	known.MarkDuplicates(second)
+	known.MarkDuplicates(first, backwards)
+	known.MarkDuplicates(second, backwards)
 	for _, c := range []struct {
 		in   *runs.Input
 		want verdict

@@ -43,7 +43,7 @@ func ExampleReader() {
 		fmt.Println(err)
 		return
 	}
-	new(runs.Known).MarkDuplicates(in) // duplicates over all history, which is empty before run 1
+	new(runs.Known).MarkDuplicates(in, runner.Sequential) // duplicates over all history, which is empty before run 1
 	counted, dropped := in.Rows(0, nil, nil)
 	fmt.Println("counted", counted, "dropped", dropped)
 	// Output: counted [0 1] dropped [2]

@@ -6,66 +6,90 @@ import (
 )
 
 // Folder folds inputs, one after another, into one delta per program: the events that count, and the pages of
-// duplicates. Its workers share the batches of an input, and each keeps deltas of its own until they are merged. The
-// number of workers does not change the result, except for estimates of top, which stay within their bounds. A Folder
-// is not safe for concurrent use.
+// duplicates. Its workers first evaluate batches, and then fold parts of the deltas, so that no two hold states of one
+// key. The number of workers does not change the result. A Folder is not safe for concurrent use.
 type Folder struct {
-	programs []*view.Program
-	parallel runner.Runner
-	parts    [][]*view.Delta // one per worker
-
-	// mergeFrom is the number of cells from which on the delta of a worker is merged into the first one's. A key that is
-	// in many inputs would otherwise be held once per worker for as long as inputs come.
-	mergeFrom int
+	programs    []*view.Program
+	parallel    runner.Runner
+	workers     int
+	deltas      []*view.Delta        // one per program
+	evaluations [][]*view.Evaluation // per program, one per batch of a step
+	rows        [][2][]int32         // scratch of the workers
 }
+
+const (
+	// parts is the number of parts of a delta: so many that the states of one stay in the cache of a processor while
+	// rows are added to them.
+	parts = 64
+
+	// stepRows is the number of rows from which on evaluated batches are folded, before others are evaluated in their
+	// memory.
+	stepRows = 1 << 16
+)
 
 // NewFolder makes a Folder. Fewer than one worker counts as one.
 func NewFolder(programs []*view.Program, parallel runner.Runner, workers int) *Folder {
 	f := &Folder{
-		programs: programs, parallel: parallel, parts: make([][]*view.Delta, max(1, workers)), mergeFrom: 1 << 16,
+		programs: programs, parallel: parallel, workers: max(1, workers), deltas: make([]*view.Delta, len(programs)),
+		evaluations: make([][]*view.Evaluation, len(programs)), rows: make([][2][]int32, max(1, workers)),
 	}
-	for i := range f.parts {
-		f.parts[i] = newDeltas(programs)
+	for i, program := range programs {
+		f.deltas[i] = program.NewDeltaOf(parts)
 	}
 	return f
 }
 
-func newDeltas(programs []*view.Program) []*view.Delta {
-	deltas := make([]*view.Delta, len(programs))
-	for i, program := range programs {
-		deltas[i] = program.NewDelta()
-	}
-	return deltas
-}
-
-// Add folds an input.
+// Add folds an input. It keeps nothing of it.
 func (f *Folder) Add(in *Input) {
-	workers := min(len(f.parts), len(in.Batches))
-	// The work cannot fail.
-	_ = f.parallel(workers, func(first int) error {
-		in.foldEvery(workers, first, f.parts[first])
-		return nil
-	})
-	f.merge(f.mergeFrom)
+	for first := 0; first < len(in.Batches); {
+		last, rows := first, 0
+		for ; last < len(in.Batches) && rows < stepRows; last++ {
+			rows += in.Batches[last].Len()
+		}
+		f.step(in, first, last)
+		first = last
+	}
 }
 
-// merge merges the deltas of at least this many cells into those of the first worker.
-func (f *Folder) merge(cells int) {
-	for _, part := range f.parts[1:] {
-		for i, delta := range part {
-			if delta.Len() >= cells {
-				f.parts[0][i].Merge(delta)
-				part[i] = f.programs[i].NewDelta()
-			}
+// step folds the batches from first to the one before last.
+func (f *Folder) step(in *Input, first, last int) {
+	n := last - first
+	for i, program := range f.programs {
+		for len(f.evaluations[i]) < n {
+			f.evaluations[i] = append(f.evaluations[i], program.NewEvaluation())
 		}
 	}
+	f.each(n, func(worker, batch int) {
+		scratch := &f.rows[worker]
+		scratch[0], scratch[1] = in.Rows(first+batch, scratch[0], scratch[1])
+		for _, all := range f.evaluations {
+			all[batch].Evaluate(in.Batches[first+batch], scratch[0], scratch[1], parts)
+		}
+	})
+	f.each(parts, func(_, part int) {
+		for i, delta := range f.deltas {
+			delta.Add(part, f.evaluations[i][:n])
+		}
+	})
+	for i, delta := range f.deltas {
+		delta.Note(f.evaluations[i][:n])
+	}
+}
+
+// each calls do for each number below n; each worker takes every so many-th.
+func (f *Folder) each(n int, do func(worker, i int)) {
+	workers := min(n, f.workers)
+	// The work cannot fail.
+	_ = f.parallel(workers, func(worker int) error {
+		for i := worker; i < n; i += workers {
+			do(worker, i)
+		}
+		return nil
+	})
 }
 
 // Deltas returns the deltas of all inputs so far. The Folder must not be used afterwards.
-func (f *Folder) Deltas() []*view.Delta {
-	f.merge(0)
-	return f.parts[0]
-}
+func (f *Folder) Deltas() []*view.Delta { return f.deltas }
 
 // Fold returns one delta of the input per program, as a Folder does.
 func (in *Input) Fold(programs []*view.Program, parallel runner.Runner, workers int) []*view.Delta {
@@ -79,21 +103,11 @@ func (in *Input) FoldEach(program *view.Program, parallel runner.Runner) []*view
 	deltas := make([]*view.Delta, len(in.Batches))
 	// The work cannot fail.
 	_ = parallel(len(deltas), func(batch int) error {
+		rows, duplicates := in.Rows(batch, nil, nil)
 		deltas[batch] = program.NewDelta()
-		in.foldEvery(len(deltas), batch, deltas[batch:batch+1])
+		deltas[batch].Fold(in.Batches[batch], rows)
+		deltas[batch].Touch(in.Batches[batch], duplicates)
 		return nil
 	})
 	return deltas
-}
-
-// foldEvery folds every n-th batch from the first on into the deltas.
-func (in *Input) foldEvery(n, first int, into []*view.Delta) {
-	var rows, duplicates []int32
-	for b := first; b < len(in.Batches); b += n {
-		rows, duplicates = in.Rows(b, rows, duplicates)
-		for _, delta := range into {
-			delta.Fold(in.Batches[b], rows)
-			delta.Touch(in.Batches[b], duplicates)
-		}
-	}
 }

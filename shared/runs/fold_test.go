@@ -39,7 +39,7 @@ func TestFold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	new(runs.Known).MarkDuplicates(in)
+	new(runs.Known).MarkDuplicates(in, runner.Sequential)
 	whole := in.Fold(set.Programs, runner.Sequential, 1)[0]
 	if got, want := whole.Counts().Folded, int64(5); got != want {
 		t.Errorf("%d events are folded, want %d", got, want)
@@ -69,8 +69,7 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// TestFolder checks that inputs folded one after another give the sum of their deltas, whether workers keep their own
-// to the end or merge them after each input.
+// TestFolder checks that inputs folded one after another give the sum of their deltas.
 func TestFolder(t *testing.T) {
 	set, err := view.Compile(view.Definition{
 		Name: "ids", Key: []view.KeyField{{Field: "id", Expr: "id"}}, Window: time.Hour,
@@ -91,24 +90,16 @@ func TestFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		known.MarkDuplicates(in)
+		known.MarkDuplicates(in, runner.Sequential)
 		inputs = append(inputs, in)
 		sum.Merge(in.Fold(set.Programs, runner.Sequential, 1)[0])
 	}
-	for _, mergeFrom := range []int{1, 3, 1 << 16} {
-		f := runs.NewFolder(set.Programs, backwards, 3)
-		held := f.SetMergeFrom(mergeFrom)
-		most := 0
-		for _, in := range inputs {
-			f.Add(in)
-			most = max(most, held())
-		}
-		if mergeFrom == 1 != (most == 0) {
-			t.Errorf("workers that merge from %d cells on hold up to %d", mergeFrom, most)
-		}
-		got := f.Deltas()[0]
-		if diff := cmp.Diff(pagesOf(sum), pagesOf(got)); diff != "" || got.Counts() != sum.Counts() {
-			t.Errorf("merged from %d cells on, counts %+v (-sum +folder):\n%s", mergeFrom, got.Counts(), diff)
-		}
+	f := runs.NewFolder(set.Programs, backwards, 3)
+	for _, in := range inputs {
+		f.Add(in)
+	}
+	got := f.Deltas()[0]
+	if diff := cmp.Diff(pagesOf(sum), pagesOf(got)); diff != "" || got.Counts() != sum.Counts() {
+		t.Errorf("counts %+v (-sum +folder):\n%s", got.Counts(), diff)
 	}
 }

@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -19,9 +20,18 @@ type Input struct {
 	Starts   []int          // the index of each batch's first event in Seen
 	Seen     []Seen         // all events, in archive order
 
-	Duplicate  []bool // for each event of Seen: it is a duplicate and does not count
-	Duplicates int64  // number of duplicates
-	Conflicts  int64  // number of duplicates whose payload differs from the earlier copy's
+	Duplicate []bool // for each event of Seen: it is a duplicate and does not count
+	Dropped
+
+	// Memory for the next ReadInto.
+	batches []*event.Batch
+	seen    [][]Seen // per object
+}
+
+// Dropped counts the duplicates of an input.
+type Dropped struct {
+	Duplicates int64
+	Conflicts  int64 // number of duplicates whose payload differs from the earlier copy's
 }
 
 // Read gets the objects of a manifest, several at once, and scans them for the fields. Every event counts until
@@ -30,56 +40,74 @@ type Input struct {
 //
 // Errors: the error names the object that cannot be read.
 func (r Reader) Read(ctx context.Context, fields *event.Fields, m Manifest) (*Input, error) {
+	in := &Input{}
+	if err := r.ReadInto(ctx, fields, m, in); err != nil {
+		return nil, err
+	}
+	in.batches, in.seen = nil, nil
+	return in, nil
+}
+
+// ReadInto is Read into the memory of an input that was read with the same fields, or of none. After an error the input
+// is undefined.
+func (r Reader) ReadInto(ctx context.Context, fields *event.Fields, m Manifest, in *Input) error {
 	m.Objects = slices.Clone(m.Objects)
-	in := &Input{Manifest: m, Batches: make([]*event.Batch, len(m.Objects)), Starts: make([]int, len(m.Objects))}
-	seen := make([][]Seen, len(m.Objects))
+	in.reset(m)
 	err := r.Parallel(len(m.Objects), func(i int) error {
 		key := m.Objects[i].Key
 		body, _, err := r.Archive.Get(ctx, key)
 		if err != nil {
 			return fmt.Errorf("get %s: %w", key, err)
 		}
-		if in.Batches[i], err = r.decode(fields, body); err != nil {
+		if err := r.decode(fields, body, in.Batches[i]); err != nil {
 			return fmt.Errorf("object %s: %w", key, err)
 		}
-		seen[i] = r.remember(in.Batches[i])
+		in.seen[i] = r.remember(in.Batches[i], in.seen[i][:0])
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	total := 0
-	for _, s := range seen {
-		total += len(s)
-	}
-	in.Seen = make([]Seen, 0, total)
-	for i, s := range seen {
+	for i, s := range in.seen[:len(m.Objects)] {
 		in.Starts[i] = len(in.Seen)
 		in.Seen = append(in.Seen, s...)
 		if m.Objects[i].Lanes == nil {
 			m.Objects[i].Lanes = r.lanesOf(s)
 		}
 	}
-	in.Duplicate = make([]bool, len(in.Seen))
-	return in, nil
+	in.Duplicate = slices.Grow(in.Duplicate, len(in.Seen))[:len(in.Seen)]
+	return nil
 }
 
-func (r Reader) decode(fields *event.Fields, body []byte) (*event.Batch, error) {
-	lines, err := r.Codec.Decompress(nil, body)
-	if err != nil {
-		return nil, err
+// reset empties the input, for the objects of a manifest.
+func (in *Input) reset(m Manifest) {
+	n := len(m.Objects)
+	for len(in.batches) < n {
+		in.batches, in.seen = append(in.batches, &event.Batch{}), append(in.seen, nil)
 	}
-	return fields.NewBatch(lines)
+	clear(in.Duplicate)
+	in.Manifest, in.Batches, in.Starts = m, in.batches[:n:n], slices.Grow(in.Starts[:0], n)[:n]
+	in.Seen, in.Duplicate, in.Dropped = in.Seen[:0], in.Duplicate[:0], Dropped{}
 }
 
-// remember returns what a run stores of each event of a batch.
-func (r Reader) remember(b *event.Batch) []Seen {
-	seen := make([]Seen, b.Len())
+// decode reads the lines of an object into a batch, whose memory it uses again.
+func (r Reader) decode(fields *event.Fields, body []byte, into *event.Batch) (err error) {
+	into.Reset()
+	if into.Data, err = r.Codec.Decompress(into.Data, body); err != nil {
+		return err
+	}
+	return fields.ScanData(into)
+}
+
+// remember appends what a run stores of each event of a batch.
+func (r Reader) remember(b *event.Batch, seen []Seen) []Seen {
+	seen = slices.Grow(seen, b.Len())
 	var scratch []byte
-	for i := range seen {
-		seen[i].Identity, scratch = b.Identity(i, r.Layout.HashKey, scratch)
-		seen[i].Arrival = b.Stamps[i].Arrival()
-		seen[i].Payload = xxhash.Sum64(b.Payload(i))
+	for i := range b.Len() {
+		var s Seen
+		s.Identity, scratch = b.Identity(i, r.Layout.HashKey, scratch)
+		s.Arrival, s.Payload = b.Stamps[i].Arrival(), xxhash.Sum64(b.Payload(i))
+		seen = append(seen, s)
 	}
 	return seen
 }
@@ -130,11 +158,32 @@ func (in *Input) Rows(batch int, rows, duplicates []int32) (counted, dropped []i
 	return rows, duplicates
 }
 
-// drop marks event i as a duplicate of an earlier copy with the given payload.
-func (in *Input) drop(i int, payload uint64) {
+// drop marks event i as a duplicate of an earlier copy with the given payload, and counts it.
+func (in *Input) drop(i int, payload uint64, all *Dropped) {
 	in.Duplicate[i] = true
-	in.Duplicates++
+	all.Duplicates++
 	if in.Seen[i].Payload != payload {
-		in.Conflicts++
+		all.Conflicts++
+	}
+}
+
+// pieceBytes is the most bytes of stored objects that a piece of a manifest has, unless it has one object.
+const pieceBytes = 4 << 20
+
+// Pieces divides a manifest into manifests of a few objects each, so that a reader that takes one after the other holds
+// only little of a run.
+func (m Manifest) Pieces() iter.Seq[Manifest] {
+	return func(yield func(Manifest) bool) {
+		for rest := m.Objects; len(rest) > 0; {
+			n, size := 1, rest[0].Size
+			for ; n < len(rest) && size+rest[n].Size <= pieceBytes; n++ {
+				size += rest[n].Size
+			}
+			m.Objects = rest[:n]
+			if !yield(m) {
+				return
+			}
+			rest = rest[n:]
+		}
 	}
 }

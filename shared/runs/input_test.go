@@ -188,7 +188,7 @@ func TestRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	new(runs.Known).MarkDuplicates(in)
+	new(runs.Known).MarkDuplicates(in, runner.Sequential)
 	rows, duplicates := []int32{7, 7}, []int32{7}
 	for batch, want := range [][2][]int32{{{0, 1}, {2}}, {{}, {}}, {{0, 2}, {1}}} {
 		rows, duplicates = in.Rows(batch, rows, duplicates)

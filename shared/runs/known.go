@@ -1,21 +1,55 @@
 package runs
 
-import "github.com/anabranch/anabranch/shared/event"
+import (
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runner"
+)
 
 // Known remembers the payload hash of the first copy of every event of all history. Batch uses it to build a generation
 // in one pass. Inputs must be marked in the order of their runs. The zero Known is empty and ready to use.
 type Known struct {
+	parts [1 << partBits]knownPart
+}
+
+// partBits is the number of bits of an identity that choose its part. All processors mark parts at once, and the table
+// of one is small.
+const partBits = 6
+
+// knownPart holds the identities of a part.
+type knownPart struct {
 	identities identities
 	payloads   []uint64
+	places     []int32 // of the input's events in Seen, in order
+	dropped    Dropped
 }
 
 // MarkDuplicates marks every event of the input whose identity came before, in this input or an earlier one.
-func (k *Known) MarkDuplicates(in *Input) {
+func (k *Known) MarkDuplicates(in *Input, parallel runner.Runner) {
+	for i := range k.parts {
+		k.parts[i].places, k.parts[i].dropped = k.parts[i].places[:0], Dropped{}
+	}
 	for i, s := range in.Seen {
-		if n, added := k.identities.add(s.Identity); added {
-			k.payloads = append(k.payloads, s.Payload)
+		part := &k.parts[s.Identity.Hi>>(64-partBits)]
+		part.places = append(part.places, int32(i))
+	}
+	// The work cannot fail.
+	_ = parallel(len(k.parts), func(part int) error {
+		k.parts[part].markDuplicates(in)
+		return nil
+	})
+	for i := range k.parts {
+		in.Duplicates += k.parts[i].dropped.Duplicates
+		in.Conflicts += k.parts[i].dropped.Conflicts
+	}
+}
+
+func (p *knownPart) markDuplicates(in *Input) {
+	for _, i := range p.places {
+		s := &in.Seen[i]
+		if n, added := p.identities.add(s.Identity); added {
+			p.payloads = append(p.payloads, s.Payload)
 		} else {
-			in.drop(i, k.payloads[n])
+			in.drop(int(i), p.payloads[n], &p.dropped)
 		}
 	}
 }

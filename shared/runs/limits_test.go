@@ -32,7 +32,7 @@ func perEvent(n int) int64 {
 		for i := range in.Seen {
 			in.Seen[i] = Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Payload: random.Uint64()}
 		}
-		known.MarkDuplicates(in)
+		known.MarkDuplicates(in, runner.Sequential)
 	}
 	used := heap() - before
 	runtime.KeepAlive(known)
@@ -128,7 +128,7 @@ func runBytes(t *testing.T, n int) int64 {
 		t.Fatal(err)
 	}
 	known := Known{}
-	known.MarkDuplicates(in)
+	known.MarkDuplicates(in, runner.Sequential)
 	used := heap() - before
 	for _, b := range in.Batches {
 		used -= int64(len(b.Data))

@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"strings"
 )
@@ -9,10 +10,10 @@ import (
 // cells numbers the keys of events, and their cells. A cell is one window of one key; its number is the index of its
 // states. Keys have numbers of their own, so that a cell is found and ordered by two numbers.
 type cells struct {
-	keys    map[Key]int32 // encoded key -> number
-	texts   []Key         // by number
-	numbers map[cellName]int32
-	names   []cellName // by number of the cell
+	byKey  index
+	texts  []Key // by number
+	byName index
+	names  []cellName // by number of the cell
 }
 
 // cellName names a cell by the number of its key.
@@ -21,45 +22,107 @@ type cellName struct {
 	window Window
 }
 
-func newCells() cells { return cells{keys: map[Key]int32{}, numbers: map[cellName]int32{}} }
+// seed chooses the hashes of keys. It differs in each process, so nobody can choose keys that crowd one place of a
+// table. No answer depends on it.
+type seed struct {
+	text maphash.Seed
+	odd  uint64 // spreads the windows of a key
+}
 
-// len returns the number of cells.
-func (c *cells) len() int { return len(c.names) }
+func newSeed() seed {
+	s := seed{text: maphash.MakeSeed()}
+	s.odd = maphash.Bytes(s.text, nil) | 1
+	return s
+}
+
+func (s seed) ofKey(encoded []byte) uint64 { return maphash.Bytes(s.text, encoded) }
+
+// ofCell returns the hash of a window of a key, from that of the key.
+func (s seed) ofCell(key uint64, window Window) uint32 {
+	return uint32((key ^ uint64(window)*s.odd) * s.odd >> 32)
+}
+
+// index finds numbers by the hashes of what they stand for. It is an open-addressed table: a map of strings took three
+// times as long.
+type index struct {
+	slots  []int32  // a number plus one, 0 for none, where its hash points or at the next free slot
+	hashes []uint32 // by number
+}
+
+// next returns the first number with a hash, at a slot or behind it, and the slot after that one; -1: there is none.
+func (x *index) next(slot, hash uint32) (number int32, after uint32) {
+	mask := uint32(len(x.slots) - 1)
+	for len(x.slots) > 0 {
+		number = x.slots[slot&mask] - 1
+		if slot++; number < 0 || x.hashes[number] == hash {
+			return number, slot
+		}
+	}
+	return -1, slot
+}
+
+// add adds the next number.
+func (x *index) add(hash uint32) {
+	x.hashes = append(x.hashes, hash)
+	if 2*len(x.hashes) > len(x.slots) {
+		x.slots = make([]int32, max(16, 2*len(x.slots)))
+		for number, hash := range x.hashes {
+			x.put(hash, int32(number))
+		}
+		return
+	}
+	x.put(hash, int32(len(x.hashes)-1))
+}
+
+func (x *index) put(hash uint32, number int32) {
+	mask := uint32(len(x.slots) - 1)
+	slot := hash & mask
+	for x.slots[slot] != 0 {
+		slot = (slot + 1) & mask
+	}
+	x.slots[slot] = number + 1
+}
 
 // key returns the number of an encoded key, which gets one when it has none.
-func (c *cells) key(encoded []byte) int32 {
-	number, ok := c.keys[Key(encoded)]
-	if !ok {
-		number = int32(len(c.texts))
-		text := Key(encoded)
-		c.keys[text], c.texts = number, append(c.texts, text)
+func (c *cells) key(hash uint64, encoded []byte) int32 {
+	for slot, number := uint32(hash), int32(0); ; {
+		if number, slot = c.byKey.next(slot, uint32(hash)); number < 0 {
+			break
+		}
+		if string(c.texts[number]) == string(encoded) {
+			return number
+		}
 	}
-	return number
+	c.byKey.add(uint32(hash))
+	c.texts = append(c.texts, Key(encoded))
+	return int32(len(c.texts) - 1)
 }
 
 // cell returns the number of a cell, which gets one when it has none.
-func (c *cells) cell(name cellName) int32 {
-	number, ok := c.numbers[name]
-	if !ok {
-		number = int32(len(c.names))
-		c.numbers[name], c.names = number, append(c.names, name)
+func (c *cells) cell(hash uint32, name cellName) int32 {
+	for slot, number := hash, int32(0); ; {
+		if number, slot = c.byName.next(slot, hash); number < 0 {
+			break
+		}
+		if c.names[number] == name {
+			return number
+		}
 	}
-	return number
-}
-
-// keysIn returns, for each key of other, the number that it has here.
-func (c *cells) keysIn(other *cells) []int32 {
-	into := make([]int32, len(other.texts))
-	for from, text := range other.texts {
-		into[from] = c.key([]byte(text))
-	}
-	return into
+	c.byName.add(hash)
+	c.names = append(c.names, name)
+	return int32(len(c.names) - 1)
 }
 
 // ofKey holds all cells of a key, in order of window.
 type ofKey struct {
-	key   int32
-	cells []int32
+	key   Key
+	cells []pageCell
+}
+
+// pageCell is a cell with its window.
+type pageCell struct {
+	window Window
+	cell   int32
 }
 
 // sorted returns the keys in the order of their bytes, each with its cells.
@@ -69,17 +132,18 @@ func (c *cells) sorted() []ofKey {
 	for _, name := range c.names {
 		counts[name.key]++
 	}
-	all := make([]int32, len(c.names))
+	all := make([]pageCell, len(c.names))
 	for key, rest := 0, all; key < len(keys); key++ {
-		keys[key] = ofKey{int32(key), rest[:0:counts[key]]}
+		keys[key] = ofKey{c.texts[key], rest[:0:counts[key]]}
 		rest = rest[counts[key]:]
 	}
 	for cell, name := range c.names {
-		keys[name.key].cells = append(keys[name.key].cells, int32(cell))
+		of := &keys[name.key]
+		of.cells = append(of.cells, pageCell{name.window, int32(cell)})
 	}
 	for _, k := range keys {
-		slices.SortFunc(k.cells, func(a, b int32) int { return cmp.Compare(c.names[a].window, c.names[b].window) })
+		slices.SortFunc(k.cells, func(a, b pageCell) int { return cmp.Compare(a.window, b.window) })
 	}
-	slices.SortFunc(keys, func(a, b ofKey) int { return strings.Compare(string(c.texts[a.key]), string(c.texts[b.key])) })
+	slices.SortFunc(keys, func(a, b ofKey) int { return strings.Compare(string(a.key), string(b.key)) })
 	return keys
 }

@@ -47,8 +47,12 @@ type Program struct {
 	windowOrigin int64  // where window 0 begins, in Unix milliseconds
 	first, last  Window // the windows whose start and end can both be written in RFC 3339
 
-	merging  sync.Pool // of *Windows, the scratch memory of Merge
-	encoding sync.Pool // of *[]byte, the scratch memory of DeltaPage.Encode
+	perPage int64 // number of windows of a page
+
+	seed      seed
+	merging   sync.Pool // of *Windows, the scratch memory of Merge
+	encoding  sync.Pool // of *[]byte, the scratch memory of DeltaPage.Encode
+	gathering sync.Pool // of *gathered, the scratch memory of Delta.Add
 }
 
 // noInput is the input's index for an aggregate that reads nothing of an event.
@@ -107,7 +111,7 @@ func compile(
 ) (*Program, []Fault) {
 	p := &Program{
 		Definition: d, windowMs: max(1, d.Window.Milliseconds()), windowOrigin: windowOrigin(d.Window, rules),
-		choices: make([]choice, 1), rollups: d.rollupPlaces(), prefix: d.subsetPrefix(FullKey),
+		choices: make([]choice, 1), rollups: d.rollupPlaces(), prefix: d.subsetPrefix(FullKey), seed: newSeed(),
 	}
 	p.first, p.last = p.FirstWindowFrom(event.MinTime.Time()), p.windowOf(event.MaxTime)-1
 	found := d.checkPlainParts(mode == expression.File)
@@ -141,6 +145,7 @@ func compile(
 		found = appendFault(found, StatePart, 0, fmt.Sprintf("the aggregates of one window may take %d bytes; the maximum "+
 			"is %d; divide them among several views", worst, mostOfWindow))
 	}
+	p.perPage = p.windowsPerPage()
 	if len(found) == 0 && !rules.PlainMissing {
 		p.noteReadsData()
 	}

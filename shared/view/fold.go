@@ -1,41 +1,19 @@
 package view
 
-import (
-	"github.com/anabranch/anabranch/shared/aggregate"
-	"github.com/anabranch/anabranch/shared/event"
-	"github.com/anabranch/anabranch/shared/view/expression"
-)
+import "github.com/anabranch/anabranch/shared/event"
 
 // Delta is the result of folding events: the states of one program over any number of keys and windows. Batch, speed
 // and tests use the same type. Folding is commutative and associative, so events and deltas may come in any order and
 // any grouping.
 //
-// A Delta is not safe for concurrent use. To work in parallel, fold several and merge them.
+// A Delta has one or more parts. Each key belongs to one of them. A Delta is not safe for concurrent use, except that
+// Add may fold into different parts at once.
 type Delta struct {
 	program *Program
-	cells   cells
-	states  []aggregate.States
-	touched map[touchedPage]struct{}
+	parts   []part
 	counts  Counts
-
-	skipped  *Delta // of program.Skipped: what could not be used; nil while there is nothing
-	touching bool   // rows are duplicates: they touch pages, and do not count
-
-	// Scratch, a row each.
-	rows    []int32
-	into    [][]int32 // per subset, the cell of each row
-	chosen  []chosen  // per choice of the program
-	columns []filled  // per input of the program
-	window  Window    // of the row
-	key     []byte    // the row's full key, encoded
-	ends    []int     // where the values of the key end in it
-	rolled  []byte    // the row's key of a roll-up, encoded
-}
-
-// touchedPage is a page of a key, by the key's number.
-type touchedPage struct {
-	key  int32
-	page Page
+	skipped *Delta      // of program.Skipped: what could not be used; nil while there is nothing
+	own     *Evaluation // of Fold and Touch
 }
 
 // Counts says what happened to the events that a delta received.
@@ -50,151 +28,103 @@ type PageKey struct {
 	Page Page
 }
 
-// NewDelta makes an empty delta.
-func (p *Program) NewDelta() *Delta {
-	return &Delta{
-		program: p, cells: newCells(), states: p.newStates(), touched: map[touchedPage]struct{}{},
-		into:   make([][]int32, 1+len(p.rollups)),
-		chosen: make([]chosen, len(p.choices)), columns: newFilled(p),
+// NewDelta makes an empty delta of one part.
+func (p *Program) NewDelta() *Delta { return p.NewDeltaOf(1) }
+
+// NewDeltaOf makes an empty delta of several parts.
+func (p *Program) NewDeltaOf(parts int) *Delta {
+	d := &Delta{program: p, parts: make([]part, parts)}
+	for i := range d.parts {
+		d.parts[i].program = p
 	}
+	return d
 }
 
 // Len returns the number of windows of keys that the delta has states of.
-func (d *Delta) Len() int { return d.cells.len() }
+func (d *Delta) Len() (n int) {
+	for i := range d.parts {
+		n += d.parts[i].len()
+	}
+	return n
+}
 
 // Counts returns the counts of all events so far.
 func (d *Delta) Counts() Counts { return d.counts }
 
 // Fold adds the given rows of the batch. The batch must have the columns of the program's Set.
-func (d *Delta) Fold(b *event.Batch, rows []int32) {
-	rows = d.filter(b, rows)
-	// From here on, into[s][i] is the cell of the event kept[i] in subset s. kept overwrites rows, and never overtakes the
-	// reading.
-	for s := range d.into {
-		d.into[s] = d.into[s][:0]
-	}
-	kept := rows[:0]
-	for _, row := range rows {
-		if !d.locate(b, row) {
-			continue
-		}
-		kept = append(kept, row)
-		d.into[FullKey] = append(d.into[FullKey], d.cellOf(d.key, d.window))
-		for i, fields := range d.program.rollups {
-			d.into[i+1] = append(d.into[i+1], d.cellOf(d.rollUp(i, fields), d.window))
-		}
-	}
-	d.counts.Folded += int64(len(kept))
-	d.evaluate(b, kept)
-	for _, s := range d.states {
-		s.Grow(d.cells.len())
-	}
-	for _, cells := range d.into {
-		d.add(cells)
-	}
-}
+func (d *Delta) Fold(b *event.Batch, rows []int32) { d.fold(b, rows, nil) }
 
 // Touch adds the pages of the given rows to the delta without counting the rows: those that Fold would have added them
 // to. Duplicates must move their items' horizon like other events.
-func (d *Delta) Touch(b *event.Batch, rows []int32) {
-	d.touching = true
-	defer func() { d.touching = false }()
-	rows = d.filter(b, rows)
-	kept := rows[:0]
-	for _, row := range rows {
-		if d.locate(b, row) {
-			d.touch(d.key, d.window)
-			for i, fields := range d.program.rollups {
-				d.touch(d.rollUp(i, fields), d.window)
-			}
-			kept = append(kept, row)
-		}
+func (d *Delta) Touch(b *event.Batch, rows []int32) { d.fold(b, nil, rows) }
+
+func (d *Delta) fold(b *event.Batch, counted, duplicates []int32) {
+	if d.own == nil {
+		d.own = d.program.NewEvaluation()
 	}
-	d.evaluate(b, kept)
+	d.own.Evaluate(b, counted, duplicates, len(d.parts))
+	all := []*Evaluation{d.own}
+	for part := range d.parts {
+		d.Add(part, all)
+	}
+	d.Note(all)
 }
 
-// filter keeps the rows for which where holds, in the delta's own memory.
-func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
-	where := d.program.where
-	if where == nil {
-		d.rows = append(d.rows[:0], rows...)
-		return d.rows
+// Add adds the rows of some evaluations that belong to one part. The evaluations were made for the number of parts that
+// the delta has. Every part must be added, and Note called once.
+func (d *Delta) Add(part int, all []*Evaluation) {
+	g, ok := d.program.gathering.Get().(*gathered)
+	if !ok {
+		g = d.program.newGathered()
 	}
-	d.rows = d.rows[:0]
-	for _, row := range rows {
-		switch t := where(b, int(row)); t {
-		case expression.IsTrue:
-			d.rows = append(d.rows, row)
-		case expression.IsFalse:
-		default:
-			d.skipEvent(b, row, placeOfWhere, t.Reason())
-		}
-	}
-	return d.rows
+	defer d.program.gathering.Put(g)
+	d.parts[part].add(g, part, all)
 }
 
-// locate puts the row's window into d.window and its encoded full key into d.key. It returns false when the key cannot
-// be evaluated or its values are longer than MaxValues, or when the window does not lie within the years 0000 to 9999,
-// after noting that; d.key is then undefined.
-func (d *Delta) locate(b *event.Batch, row int32) bool {
-	d.window = d.program.windowOf(b.Times[row])
-	if !d.program.isInCalendar(d.window) {
-		d.skipEvent(b, row, d.program.placeOfTime(), aggregate.OutOfRange)
-		return false
+// Note adds what some evaluations have counted and skipped.
+func (d *Delta) Note(all []*Evaluation) {
+	for _, e := range all {
+		d.note(e.counts, e.skipped)
 	}
-	key := append(d.key[:0], d.program.prefix...)
-	d.ends = append(d.ends[:0], len(key))
-	for field, value := range d.program.keys {
-		start := len(key)
-		var got expression.Truth
-		if key, got = value(b, int(row), key); got != expression.IsTrue {
-			d.key = key
-			d.skipEvent(b, row, d.program.placeOfKey(field), got.Reason())
-			return false
-		}
-		if key = endValue(key, start); len(key)-d.ends[0] > MaxValues {
-			d.key = key
-			d.skipEvent(b, row, d.program.placeOfKey(field), aggregate.TooLarge)
-			return false
-		}
-		d.ends = append(d.ends, len(key))
-	}
-	d.key = key
-	return true
 }
 
-func (d *Delta) cellOf(key []byte, window Window) int32 {
-	return d.cells.cell(cellName{d.cells.key(key), window})
-}
-
-// touch notes the page of a window of a key.
-func (d *Delta) touch(key []byte, window Window) {
-	d.touched[touchedPage{d.cells.key(key), d.program.PageOf(window)}] = struct{}{}
-}
-
-// Merge adds all of other, a delta of the same program. It leaves other unchanged.
-func (d *Delta) Merge(other *Delta) {
-	keys := d.cells.keysIn(&other.cells)
-	into := make([]int32, other.cells.len())
-	for from, name := range other.cells.names {
-		into[from] = d.cells.cell(cellName{keys[name.key], name.window})
-	}
-	for i, s := range d.states {
-		s.Grow(d.cells.len())
-		for from, to := range into {
-			s.Merge(int(to), other.states[i], from)
-		}
-	}
-	for t := range other.touched {
-		d.touched[touchedPage{keys[t.key], t.page}] = struct{}{}
-	}
-	d.counts.Folded += other.counts.Folded
-	d.counts.Skipped += other.counts.Skipped
-	if other.skipped == nil {
+func (d *Delta) note(counts Counts, skipped *Delta) {
+	d.counts.Folded += counts.Folded
+	d.counts.Skipped += counts.Skipped
+	if skipped == nil {
 		return
 	}
 	if d.skipped == nil {
 		d.skipped = d.program.Skipped.NewDelta()
 	}
-	d.skipped.Merge(other.skipped)
+	d.skipped.Merge(skipped)
+}
+
+// Merge adds all of other, a delta of the same program. It leaves other unchanged.
+func (d *Delta) Merge(other *Delta) {
+	for i := range other.parts {
+		d.mergePart(&other.parts[i])
+	}
+	d.note(other.counts, other.skipped)
+}
+
+func (d *Delta) mergePart(from *part) {
+	type place struct {
+		part *part
+		hash uint64
+		key  int32
+	}
+	places := make([]place, len(from.cells.texts))
+	for key, text := range from.cells.texts {
+		encoded := []byte(text)
+		to, hash := &d.parts[partOf(encoded, len(d.parts))], d.program.seed.ofKey(encoded)
+		places[key] = place{to, hash, to.cells.key(hash, encoded)}
+	}
+	for cell, name := range from.cells.names {
+		to := places[name.key]
+		into := to.part.cell(to.hash, to.key, name.window)
+		if from.counted[cell] {
+			to.part.merge(into, from, cell)
+		}
+	}
 }

@@ -46,7 +46,7 @@ func (p *Program) windowOf(at event.Millis) Window {
 }
 
 // PageOf returns the page that holds a window.
-func (p *Program) PageOf(w Window) Page { return Page(floorDiv(int64(w), p.windowsPerPage())) }
+func (p *Program) PageOf(w Window) Page { return Page(floorDiv(int64(w), p.perPage)) }
 
 // FirstWindowFrom returns the first window that starts at or after t.
 func (p *Program) FirstWindowFrom(t time.Time) Window {

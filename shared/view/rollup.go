@@ -136,11 +136,10 @@ func (d Definition) rollupPlaces() (all [][]int) {
 	return all
 }
 
-// rollUp returns the key of roll-up i that belongs to the full key d.key.
-func (d *Delta) rollUp(i int, fields []int) []byte {
-	d.rolled = append(d.rolled[:0], byte(i+1))
+// appendRollup appends to e.text the key of roll-up i that belongs to the full key before it.
+func (e *Evaluation) appendRollup(i int, fields []int) {
+	e.text = append(e.text, byte(i+1))
 	for _, field := range fields {
-		d.rolled = append(d.rolled, d.key[d.ends[field]:d.ends[field+1]]...)
+		e.text = append(e.text, e.text[e.ends[field]:e.ends[field+1]]...)
 	}
-	return d.rolled
 }

@@ -19,7 +19,7 @@ const SkippedName = "skipped"
 // stored, merged and read like any program. Its places are those of p.
 func (p *Program) newSkipped() *Program {
 	places := 2 + len(p.keys) + len(p.inputs)
-	return &Program{
+	skipped := &Program{
 		Definition: Definition{
 			Name: p.Definition.Name, Architecture: p.Definition.Architecture, Window: p.Definition.Window,
 			Aggregates: []Aggregate{{Name: SkippedName}},
@@ -30,7 +30,11 @@ func (p *Program) newSkipped() *Program {
 		skipsOf:   p,
 
 		windowOrigin: p.windowOrigin, first: p.first, last: p.last,
+
+		seed: p.seed,
 	}
+	skipped.perPage = skipped.windowsPerPage()
+	return skipped
 }
 
 // For returns the program of the items of a key: p itself, or Skipped for SkippedKey.
@@ -130,41 +134,42 @@ func (d *Delta) Skips() []Skip {
 		return nil
 	}
 	windows := d.program.Skipped.NewWindows()
-	for _, page := range d.skipped.sorted() {
+	for page := range d.skipped.Pages() {
 		page.MergeInto(windows)
 	}
 	return windows.Total(windows.Sorted()).Skips(0)
 }
 
 // skip notes that a row could not be used at a place. For a duplicate it only touches the page.
-func (d *Delta) skip(b *event.Batch, row int32, place int, reason aggregate.Reason) {
-	if d.skipped == nil {
-		d.skipped = d.program.Skipped.NewDelta()
+func (e *Evaluation) skip(b *event.Batch, row int32, place int, reason aggregate.Reason) {
+	if e.skipped == nil {
+		e.skipped = e.program.Skipped.NewDelta()
 	}
-	s := d.skipped
-	window := d.program.windowOf(b.Times[row])
-	if !d.program.isInCalendar(window) {
-		window = d.program.windowOf(b.Stamps[row].Arrival())
+	window := e.program.windowOf(b.Times[row])
+	if !e.program.isInCalendar(window) {
+		window = e.program.windowOf(b.Stamps[row].Arrival())
 	}
-	if d.touching {
-		s.touch([]byte(SkippedKey), window)
+	s := &e.skipped.parts[0]
+	hash := s.program.seed.ofKey([]byte(SkippedKey))
+	cell := s.cell(hash, s.cells.key(hash, []byte(SkippedKey)), window)
+	if e.touching {
 		return
 	}
-	cell := s.cellOf([]byte(SkippedKey), window)
-	s.states[0].Grow(s.cells.len())
-	if reason == aggregate.Missing && place < len(d.program.readsData) && d.program.readsData[place] &&
+	if reason == aggregate.Missing && place < len(e.program.readsData) && e.program.readsData[place] &&
 		b.HasTextOfJSON(int(row)) {
 		reason = aggregate.TextOfJSON
 	}
 	source, _ := b.Text(b.Sources[row], nil)
 	id, _ := b.Text(b.IDs[row], nil)
+	s.counted[cell] = true
+	s.grow()
 	s.states[0].(*aggregate.SkippedStates).AddSkip(int(cell), place, reason, source, id)
 }
 
 // skipEvent notes that an event counts in no row.
-func (d *Delta) skipEvent(b *event.Batch, row int32, place int, reason aggregate.Reason) {
-	if !d.touching {
-		d.counts.Skipped++
+func (e *Evaluation) skipEvent(b *event.Batch, row int32, place int, reason aggregate.Reason) {
+	if !e.touching {
+		e.counts.Skipped++
 	}
-	d.skip(b, row, place, reason)
+	e.skip(b, row, place, reason)
 }

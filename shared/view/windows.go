@@ -154,7 +154,7 @@ func (w *Windows) mergePage(page Page, encoded []byte, to func(Window) (Window, 
 		return 0, fmt.Errorf("unknown page format: this version reads format %d: %w", pageVersion, ErrCorruptPage)
 	}
 	rest := encoded[1:]
-	first, perPage := int64(page)*w.program.windowsPerPage(), uint64(w.program.windowsPerPage())
+	first, perPage := int64(page)*w.program.perPage, uint64(w.program.perPage)
 	for n, previous := 0, int64(-1); ; n++ {
 		if len(rest) == 0 {
 			return n, nil
@@ -203,7 +203,7 @@ func (w *Windows) skipStates(encoded []byte) ([]byte, error) {
 // AppendPage appends to dst the encoding of the windows that lie on the page: the version of the format, then per
 // window its place on the page and one state per aggregate in the definition's order. Equal states have equal bytes.
 func (w *Windows) AppendPage(dst []byte, page Page) []byte {
-	first := Window(int64(page) * w.program.windowsPerPage())
+	first := Window(int64(page) * w.program.perPage)
 	windows := w.Sorted()
 	windows = windows[sort.Search(len(windows), func(i int) bool { return windows[i] >= first }):]
 	dst = append(dst, pageVersion)

@@ -1,6 +1,9 @@
 package mutants
 
-const rollupFile = "shared/view/rollup.go"
+const (
+	rollupFile     = "shared/view/rollup.go"
+	evaluationFile = "shared/view/evaluation.go"
+)
 
 // ofRollups returns mistakes in roll-ups.
 func ofRollups() []Mutant {
@@ -8,8 +11,10 @@ func ofRollups() []Mutant {
 		{
 			Name: "duplicates-touch-no-rollup", Design: "3.4",
 			Mistake: "a duplicate moves the horizon of its key's item, and leaves those of the roll-ups",
-			Edits: []Edit{{viewFoldFile, `				d.touch(d.rollUp(i, fields), d.window)`,
-				`				_ = d.rollUp(i, fields)`}},
+			Edits: []Edit{{evaluationFile, `			e.note(rolled, window, at)`,
+				`			if at != noRow {
+				e.note(rolled, window, at)
+			}`}},
 			Killer: Killer{
 				Package: "shared/view", Run: "^TestRollupsChangeNothingElse$",
 				Why: "it takes copies in two slots of which speed counts the later one, no other event of the page, and a " +
@@ -19,17 +24,15 @@ func ofRollups() []Mutant {
 		{
 			Name: "skipped-event-has-a-rolled-row", Design: "3.9",
 			Mistake: "an event that the view skips for its key has a row in the roll-up of no fields",
-			Edits: []Edit{{viewFoldFile, `		if !d.locate(b, row) {
+			Edits: []Edit{{evaluationFile, `			e.text = e.text[:start]
 			continue
-		}
-		kept = append(kept, row)
-`, `		if !d.locate(b, row) {
-			if d.program.isInCalendar(d.window) && len(d.program.rollups) > 0 {
-				d.cellOf(d.rollUp(0, nil), d.window)
+`, `			e.text = e.text[:start]
+			if e.program.isInCalendar(window) && len(e.program.rollups) > 0 && !e.touching {
+				e.appendRollup(0, nil)
+				e.note(start, window, int32(len(kept)))
+				kept = append(kept, row)
 			}
 			continue
-		}
-		kept = append(kept, row)
 `}},
 		},
 		{

@@ -14,12 +14,19 @@ func ofSkipped() []Mutant {
 		{
 			Name: "skipped-duplicates-count", Design: "3.9",
 			Mistake: "a duplicate that batch drops counts once more as skipped",
-			Edits:   []Edit{{skippedFile, `	if d.touching {`, `	if d.touching && reason > aggregate.Reasons {`}},
+			Edits: []Edit{{skippedFile, `	if e.touching {
+		return`, `	if e.touching && reason > aggregate.Reasons {
+		return`}},
 		},
 		{
 			Name: "skipped-duplicates-touch-nothing", Design: "3.9",
 			Mistake: "a duplicate that could not be used leaves the item of what was skipped at its horizon",
-			Edits:   []Edit{{skippedFile, `		s.touch([]byte(SkippedKey), window)`, `		_ = s.touched`}},
+			Edits: []Edit{{skippedFile, `	if e.skipped == nil {
+		e.skipped`, `	if e.touching {
+		return
+	}
+	if e.skipped == nil {
+		e.skipped`}},
 			Killer: Killer{
 				Package: "shared/view", Run: "^TestTouch$",
 				Why: "it takes copies in two slots of which speed counts the later one, an event that cannot be used, no other " +
@@ -38,16 +45,18 @@ func ofSkipped() []Mutant {
 		},
 		{
 			Name: "skipped-lost-on-merge", Design: "3.9",
-			Mistake: "when workers merge their deltas, only one worker's skipped events stay",
-			Edits:   []Edit{{viewFoldFile, `	d.skipped.Merge(other.skipped)`, `	_ = other.skipped`}},
+			Mistake: "a fold loses the skipped events of each batch but the first",
+			Edits: []Edit{{viewFoldFile, `	d.skipped.Merge(skipped)`, `	if d.skipped.Len() == 0 {
+		d.skipped.Merge(skipped)
+	}`}},
 		},
 		{
 			Name: "condition-that-fails-is-false", Design: "4",
 			Mistake: "a condition that cannot be evaluated is taken as false, without a word",
 			Edits: []Edit{{columnsFile, `			case expression.IsFalse:
 			default:`, `			default:`},
-				{columnsFile, `				c.failedRows, c.failedAt = append(c.failedRows, row), append(c.failedAt, int32(i))
-				c.reasons = append(c.reasons, t.Reason())
+				{columnsFile, `				place = failedChoice
+				c.failed, c.reasons = append(c.failed, row), append(c.reasons, t.Reason())
 `, ``}},
 			Killer: Killer{
 				Package: "shared/view", Run: "^TestConditions$",

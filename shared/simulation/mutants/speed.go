@@ -426,9 +426,8 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "build-counts-copies", Design: "3.5",
 			Mistake: "a build counts every copy",
-			Edits: []Edit{{buildFile, `		known.MarkDuplicates(in)
-`, `		new(runs.Known).MarkDuplicates(in)
-`}, {buildFile, `	var known runs.Known
+			Edits: []Edit{{buildFile, `known.MarkDuplicates(`, `new(runs.Known).MarkDuplicates(`},
+				{buildFile, `		known  runs.Known
 `, ``}},
 		},
 	}

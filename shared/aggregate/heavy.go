@@ -1,9 +1,10 @@
 package aggregate
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 	"sort"
-	"strings"
 )
 
 // heavy finds the values with the greatest sums of weights: a SpaceSaving summary. Each value that it keeps has a
@@ -20,6 +21,7 @@ import (
 // Mergeable Summaries, PODS 2012, sections 2 and 3.
 type heavy struct {
 	counters []counter // sorted by value
+	texts    []byte    // of the counters; it may have others, as many bytes at most
 	missed   natural   // what a value without a counter may have; 0 where no value was dropped
 	total    natural   // the sum of the weights of all rows
 	length   int       // of the texts of all counters
@@ -27,9 +29,25 @@ type heavy struct {
 
 // counter says that the true sum of a value's weights is from weight, which is above 0, to upper. They are in units of
 // 10^-27. upper is at least what a value without a counter may have, and at most weight plus that.
+//
+// A counter has no pointer, so that moving it costs the collector of garbage nothing.
 type counter struct {
-	value         value
 	weight, upper natural
+	at            uint32 // where the value's text begins in the texts of the heavy
+	length        uint16 // of the text
+	kind          ScalarKind
+}
+
+func (h *heavy) text(c *counter) []byte { return h.texts[c.at : c.at+uint32(c.length)] }
+
+func (h *heavy) valueOf(c *counter) value { return value{c.kind, string(h.text(c))} }
+
+// compareTo compares the value of a counter with one of o, as value.compare does.
+func (h *heavy) compareTo(c *counter, o *heavy, other *counter) int {
+	if c.kind != other.kind {
+		return cmp.Compare(c.kind, other.kind)
+	}
+	return bytes.Compare(h.text(c), o.text(other))
 }
 
 // maxWeight is what sums of weights stop at: the greatest weight in 2^63-1 rows.
@@ -48,16 +66,44 @@ func (h *heavy) add(kind ScalarKind, text []byte, weight *natural, n int) {
 		return
 	}
 	h.total.addWeight(weight)
-	at := sort.Search(len(h.counters), func(i int) bool { return !h.counters[i].value.below(kind, text) })
-	if at < len(h.counters) && h.counters[at].value.kind == kind && h.counters[at].value.text == string(text) {
+	at, found := h.find(kind, text)
+	if found {
 		h.counters[at].add(weight, weight)
 		return
 	}
-	h.length += len(text)
-	made := counter{value{kind, string(text)}, *weight, *weight}
+	made := counter{weight: *weight, upper: *weight, kind: kind}
 	made.upper.addWeight(&h.missed)
+	h.texts, h.length = made.keep(h.texts, text), h.length+len(text)
 	h.counters = slices.Insert(h.counters, at, made)
 	h.limit(n)
+}
+
+// find returns where the counter of a value is, or would be.
+func (h *heavy) find(kind ScalarKind, text []byte) (at int, found bool) {
+	end := len(h.counters)
+	for at < end {
+		middle := (at + end) / 2
+		c := &h.counters[middle]
+		order := int(c.kind) - int(kind)
+		if order == 0 {
+			order = bytes.Compare(h.text(c), text)
+		}
+		switch {
+		case order == 0:
+			return middle, true
+		case order < 0:
+			at = middle + 1
+		default:
+			end = middle
+		}
+	}
+	return at, false
+}
+
+// keep copies the text of a counter to the end of texts.
+func (c *counter) keep(texts, text []byte) []byte {
+	c.at, c.length = uint32(len(texts)), uint16(len(text))
+	return append(texts, text...)
 }
 
 func (c *counter) add(weight, upper *natural) {
@@ -66,7 +112,7 @@ func (c *counter) add(weight, upper *natural) {
 }
 
 // counterBytes is how much memory a counter takes, without its text.
-const counterBytes = 88
+const counterBytes = 72
 
 func (h *heavy) bytes() int { return len(h.counters)*counterBytes + h.length }
 
@@ -91,51 +137,65 @@ const known = -1
 // mergeKnown adds the counters of from to those of the same values, and what a value may have in from to all others. It
 // appends to places where each counter of from belongs; known, where it was added.
 func (h *heavy) mergeKnown(from *heavy, places []int32) []int32 {
-	i, missed := 0, !from.missed.isZero()
+	i := 0
 	for j := range from.counters {
-		c, order := &from.counters[j], 1
-		for ; i < len(h.counters); i++ {
-			if order = h.counters[i].value.compare(&c.value); order >= 0 {
-				break
-			}
-			if missed {
-				h.counters[i].upper.addWeight(&from.missed)
-			}
-		}
-		if i < len(h.counters) && order == 0 {
-			h.counters[i].add(&c.weight, &c.upper)
-			places = append(places, known)
-			i++
+		c := &from.counters[j]
+		at, found := h.seek(i, from, c)
+		h.raise(i, at, &from.missed)
+		if i = at; !found {
+			places = append(places, int32(at))
 			continue
 		}
-		places = append(places, int32(i))
+		h.counters[at].add(&c.weight, &c.upper)
+		places = append(places, known)
+		i++
 	}
-	if missed {
-		for ; i < len(h.counters); i++ {
-			h.counters[i].upper.addWeight(&from.missed)
-		}
-	}
+	h.raise(i, len(h.counters), &from.missed)
 	return places
 }
 
-// insert makes counters for the values of from that have a place. Their texts are copied into one string, so that they
-// do not keep the other texts of from in memory.
+// seek returns where the counter of a value of from is, or would be, from place i on. It looks at the next places one
+// by one, and then in steps that double: the values of one hour are few among those of a year.
+func (h *heavy) seek(i int, from *heavy, c *counter) (at int, found bool) {
+	const near = 4
+	for end := min(i+near, len(h.counters)); i < end; i++ {
+		if order := h.compareTo(&h.counters[i], from, c); order >= 0 {
+			return i, order == 0
+		}
+	}
+	step := near
+	for i+step <= len(h.counters) && h.compareTo(&h.counters[i+step-1], from, c) < 0 {
+		i += step
+		step *= 2
+	}
+	rest := h.counters[i:min(i+step, len(h.counters))]
+	n, found := sort.Find(len(rest), func(k int) int { return -h.compareTo(&rest[k], from, c) })
+	return i + n, found
+}
+
+// raise adds what a value may have without a counter to some counters.
+func (h *heavy) raise(from, to int, missed *natural) {
+	if missed.isZero() {
+		return
+	}
+	for i := from; i < to; i++ {
+		h.counters[i].upper.addWeight(missed)
+	}
+}
+
+// insert makes counters for the values of from that have a place.
 func (h *heavy) insert(from *heavy, places []int32) {
-	missing, length := 0, 0
-	for j, place := range places {
+	missing := 0
+	for _, place := range places {
 		if place != known {
 			missing++
-			length += len(from.counters[j].value.text)
 		}
 	}
 	if missing == 0 {
 		return
 	}
-	h.length += length
-	texts := strings.Builder{}
-	texts.Grow(length)
 	// From behind, so that nothing is overwritten before it has moved.
-	end := len(h.counters)
+	end, texts, before := len(h.counters), h.texts, len(h.texts)
 	h.counters = slices.Grow(h.counters, missing)[:end+missing]
 	for j := len(places) - 1; j >= 0; j-- {
 		place := int(places[j])
@@ -146,15 +206,10 @@ func (h *heavy) insert(from *heavy, places []int32) {
 		missing--
 		c := &h.counters[place+missing]
 		*c, end = from.counters[j], place
-		c.value.text = appendText(&texts, c.value.text)
+		texts = c.keep(texts, from.text(&from.counters[j]))
 		c.upper.addWeight(&h.missed)
 	}
-}
-
-// appendText appends a text to texts, and returns it as a part of their string.
-func appendText(texts *strings.Builder, text string) string {
-	texts.WriteString(text)
-	return texts.String()[texts.Len()-len(text):]
+	h.texts, h.length = texts, h.length+len(texts)-before
 }
 
 // reduced returns h with at most as many counters as top(x, n) keeps. It leaves h as it is.
@@ -163,7 +218,7 @@ func (h *heavy) reduced(n int) *heavy {
 	if len(h.counters) <= most {
 		return h
 	}
-	r := &heavy{slices.Clone(h.counters), h.missed, h.total, h.length}
+	r := &heavy{slices.Clone(h.counters), slices.Clone(h.texts), h.missed, h.total, h.length}
 	r.reduce(most)
 	return r
 }
@@ -192,17 +247,25 @@ func (h *heavy) reduce(most int) {
 			equal--
 			fallthrough
 		case 1:
-			length += len(c.value.text)
+			length += int(c.length)
 			kept = append(kept, *c)
 		}
 	}
-	clear(h.counters[len(kept):])
 	h.counters, h.length = kept, length
-	texts := strings.Builder{} // so that no text of a dropped value stays in memory
-	texts.Grow(length)
-	for i := range kept {
-		kept[i].value.text = appendText(&texts, kept[i].value.text)
+	h.dropTexts()
+}
+
+// dropTexts leaves out the texts of dropped values, once they are more than the others.
+func (h *heavy) dropTexts() {
+	if len(h.texts) <= 2*h.length {
+		return
 	}
+	texts := make([]byte, 0, len(h.texts)) // with room for those that come next
+	for i := range h.counters {
+		c := &h.counters[i]
+		texts = c.keep(texts, h.text(c))
+	}
+	h.texts = texts
 }
 
 // nthGreatest returns the number that comes at place n of all in descending order. It reorders all.
@@ -240,10 +303,7 @@ func (h *heavy) admits(o *heavy) bool {
 	for i := range h.counters {
 		c := &h.counters[i]
 		most := o.missed
-		at, found := slices.BinarySearchFunc(o.counters, c.value, func(have counter, want value) int {
-			return have.value.compare(&want)
-		})
-		if found {
+		if at, found := o.find(c.kind, h.text(c)); found {
 			most = o.counters[at].upper
 		}
 		if c.weight.exceeds(&most) {

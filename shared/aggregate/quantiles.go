@@ -100,8 +100,40 @@ func (q *quantiles) add(bin int) {
 }
 
 func (q *quantiles) merge(from *quantiles, _ int) {
-	*q = mergeSorted(*q, *from, func(a, b *binCount) int { return a.bin - b.bin },
-		func(to, from *binCount) { to.count = addCounts(to.count, from.count) })
+	all, i, missing := *q, 0, 0
+	for _, b := range *from {
+		for i < len(all) && all[i].bin < b.bin {
+			i++
+		}
+		if i < len(all) && all[i].bin == b.bin {
+			all[i].count = addCounts(all[i].count, b.count)
+		} else {
+			missing++
+		}
+	}
+	if missing > 0 {
+		q.insert(*from, missing)
+	}
+}
+
+// insert inserts those bins of from that q does not have. It goes from behind, so that nothing is overwritten before it
+// has moved, and ends with the last of them: the bins before it stay where they are.
+func (q *quantiles) insert(from quantiles, missing int) {
+	i, j := len(*q)-1, len(from)-1
+	all := slices.Grow(*q, missing)[:len(*q)+missing]
+	for to := len(all) - 1; to > i; to-- {
+		switch {
+		case i < 0 || all[i].bin < from[j].bin:
+			all[to] = from[j]
+			j--
+			continue
+		case all[i].bin == from[j].bin:
+			j--
+		}
+		all[to] = all[i]
+		i--
+	}
+	*q = all
 }
 
 func (q *quantiles) bytes() int { return len(*q) * 16 }

@@ -3,7 +3,6 @@ package aggregate
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 )
 
 // sketch is what a function keeps of the rows of one cell, if it is more than a few numbers. most is the function's
@@ -88,39 +87,4 @@ func (s *sketches[S, P]) AppendEncoded(dst []byte, cell int) []byte {
 
 func (s *sketches[S, P]) Agrees(cell int, other States, otherCell int) bool {
 	return bytes.Equal(s.AppendEncoded(nil, cell), other.AppendEncoded(nil, otherCell))
-}
-
-// mergeSorted merges from into all and returns it. Both are sorted, each element once. add adds an element of from to
-// the equal one of all.
-func mergeSorted[T any](all, from []T, compare func(a, b *T) int, add func(to, from *T)) []T {
-	missing := 0
-	for i, j := 0, 0; j < len(from); j++ {
-		for i < len(all) && compare(&all[i], &from[j]) < 0 {
-			i++
-		}
-		if i == len(all) || compare(&all[i], &from[j]) != 0 {
-			missing++
-		}
-	}
-	// From behind, so that nothing is overwritten before it has moved.
-	i, j := len(all)-1, len(from)-1
-	all = slices.Grow(all, missing)[:len(all)+missing]
-	for to := len(all) - 1; j >= 0; to-- {
-		order := -1
-		if i >= 0 {
-			order = compare(&all[i], &from[j])
-		}
-		if order < 0 {
-			all[to] = from[j]
-			j--
-			continue
-		}
-		all[to] = all[i]
-		i--
-		if order == 0 {
-			add(&all[to], &from[j])
-			j--
-		}
-	}
-	return all
 }

@@ -72,13 +72,13 @@ func (s *topStates) Add(rows Rows) {
 var oneRow = ParseDecimal([]byte("1"))
 
 func (s *topStates) AppendPresented(dst []byte, cell int, _ Present) []byte {
-	shown := s.cells[cell].sketch.reduced(s.parameter).counters
-	order := make([]*counter, len(shown))
-	for i := range shown {
-		order[i] = &shown[i]
+	h := s.cells[cell].sketch.reduced(s.parameter)
+	order := make([]*counter, len(h.counters))
+	for i := range h.counters {
+		order[i] = &h.counters[i]
 	}
 	slices.SortFunc(order, func(a, b *counter) int {
-		return cmp.Or(b.weight.compare(&a.weight), a.value.compare(&b.value))
+		return cmp.Or(b.weight.compare(&a.weight), h.compareTo(a, h, b))
 	})
 	name := `,"count":`
 	if s.weighted {
@@ -89,7 +89,7 @@ func (s *topStates) AppendPresented(dst []byte, cell int, _ Present) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(c.value.appendJSON(append(dst, `{"value":`...)), name...)
+		dst = append(h.valueOf(c).appendJSON(append(dst, `{"value":`...)), name...)
 		dst = append(c.weight.appendPlain(dst), '}')
 	}
 	return append(dst, ']')
@@ -134,15 +134,28 @@ func appendWeight(dst []byte, weight *natural) []byte {
 	return appendSize(append(dst, headOf(false, &size)), &size)
 }
 
+// readSmall reads a whole number from 0 to 127 into weight, as most are. It returns nil for any other.
+func readSmall(weight *natural, enc []byte) (rest []byte) {
+	if len(enc) < 2 || enc[0] != decimals || enc[1] >= 0x80 {
+		return nil
+	}
+	*weight = smallWeights[enc[1]]
+	return enc[2:]
+}
+
+// smallWeights are 0 to 127, in units of 10^-27. Nothing writes to it.
+var smallWeights = func() (all [0x80]natural) {
+	for i := range all {
+		all[i] = natural{uint64(i)}
+		all[i].scale(decimals)
+	}
+	return all
+}()
+
 // readWeight reads a weight, or 0.
 func readWeight(enc []byte, what string) (weight natural, rest []byte, err error) {
 	if len(enc) == 0 || enc[0] > decimals {
 		return weight, nil, corrupt(topTag, "%s: no exponent from 0 to %d", what, decimals)
-	}
-	if len(enc) > 1 && enc[0] == decimals && enc[1] < 0x80 { // a small whole number, as most are
-		weight[0] = uint64(enc[1])
-		weight.scale(decimals)
-		return weight, enc[2:], nil
 	}
 	return readAmount(enc[1:], head{exponent: int(enc[0])}, topTag, &maxWeight)
 }
@@ -170,7 +183,7 @@ func (h *heavy) appendEncoded(dst []byte, n int) []byte {
 	}
 	for i := range h.counters {
 		c := &h.counters[i]
-		dst = appendWeight(c.value.appendEncoded(dst), &c.weight)
+		dst = appendWeight(append(appendValueHead(dst, c.kind, int(c.length)), h.text(c)...), &c.weight)
 		if !exact {
 			less := c.weight.negated()
 			more := addNaturals(&c.upper, &less)
@@ -185,7 +198,7 @@ func (h *heavy) decode(enc []byte, n int) (rest []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	*h = heavy{counters: h.counters[:0]}
+	*h = heavy{counters: h.counters[:0], texts: h.texts[:0]}
 	if len(rest) == 0 || rest[0] > 1 {
 		return nil, corrupt(topTag, "the encoding does not say whether it is exact")
 	}
@@ -217,49 +230,49 @@ func (h *heavy) decode(enc []byte, n int) (rest []byte, err error) {
 	return rest, nil
 }
 
-// decodeCounters reads the counters, and returns the sum of their weights. All texts are parts of one string, which is
-// one allocation.
+// decodeCounters reads the counters, and returns the sum of their weights.
 func (h *heavy) decodeCounters(rest []byte, count int) (known natural, _ []byte, err error) {
-	h.counters = slices.Grow(h.counters, count)
-	var few [1 << 10]byte
+	counters := slices.Grow(h.counters, count)[:count]
+	h.counters = counters
 	var before []byte
-	texts := few[:0]
-	for i := range count {
-		h.counters = h.counters[:i+1]
-		c := &h.counters[i]
+	texts := h.texts
+	for i := range counters {
+		c := &counters[i]
 		var text []byte
-		if c.value.kind, text, rest, err = readValue(rest, topTag); err != nil {
+		if c.kind, text, rest, err = readValue(rest, topTag); err != nil {
 			return known, nil, err
 		}
-		if i > 0 && cmp.Or(cmp.Compare(h.counters[i-1].value.kind, c.value.kind), bytes.Compare(before, text)) >= 0 {
+		if i > 0 && (c.kind < counters[i-1].kind ||
+			c.kind == counters[i-1].kind && bytes.Compare(before, text) >= 0) {
 			return known, nil, corrupt(topTag, "value %d is out of order", i)
 		}
 		if rest, err = h.decodeBounds(c, rest); err != nil {
 			return known, nil, err
 		}
 		known.addWeight(&c.weight)
-		texts, before = append(append(texts, byte(len(text)), byte(len(text)>>8)), text...), text
+		texts, before = c.keep(texts, text), text
 	}
-	all := string(texts)
-	for i := range h.counters {
-		length := int(all[0]) | int(all[1])<<8
-		h.counters[i].value.text, all = all[2:2+length], all[2+length:]
-	}
+	h.texts, h.length = texts, len(texts)
 	return known, rest, nil
 }
 
 // decodeBounds reads the bounds of a counter.
 func (h *heavy) decodeBounds(c *counter, enc []byte) (rest []byte, err error) {
-	if c.weight, rest, err = readWeightAbove0(enc, "weight of a value"); err != nil {
-		return nil, err
+	if rest = readSmall(&c.weight, enc); rest == nil || enc[1] == 0 {
+		if c.weight, rest, err = readWeightAbove0(enc, "weight of a value"); err != nil {
+			return nil, err
+		}
 	}
 	c.upper = c.weight
 	if h.missed.isZero() {
 		return rest, nil
 	}
-	more, rest, err := readWeight(rest, "what a value may have more")
-	if err != nil {
-		return nil, err
+	var more natural
+	enc = rest
+	if rest = readSmall(&more, enc); rest == nil {
+		if more, rest, err = readWeight(enc, "what a value may have more"); err != nil {
+			return nil, err
+		}
 	}
 	c.upper.addWeight(&more)
 	if more.exceeds(&h.missed) || h.missed.exceeds(&c.upper) {

@@ -29,14 +29,13 @@ func (v *value) compare(o *value) int {
 	return strings.Compare(v.text, o.text)
 }
 
-// below reports v < the value of a kind and a text, without a copy of the text.
-func (v *value) below(kind ScalarKind, text []byte) bool {
-	return v.kind < kind || v.kind == kind && v.text < string(text)
-}
-
 // appendEncoded appends the length of the text times four plus the kind, and the text.
 func (v value) appendEncoded(dst []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(v.text))<<2|uint64(v.kind)), v.text...)
+	return append(appendValueHead(dst, v.kind, len(v.text)), v.text...)
+}
+
+func appendValueHead(dst []byte, kind ScalarKind, length int) []byte {
+	return binary.AppendUvarint(dst, uint64(length)<<2|uint64(kind))
 }
 
 // readValue reads a value. Its text is bytes of enc.

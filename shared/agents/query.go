@@ -187,6 +187,11 @@ func (c call) keys() (reply, error) {
 	}
 	out := &Keys{View: view, Keys: p.Keys, Head: Head{Horizon: d.Horizon, Complete: d.Complete, Zone: "UTC",
 		Warnings: append(p.Warnings, d.Warnings...)}}
+	if p.Generation != d.Generation { // a list goes on in the generation in which it began, while that exists
+		out.Horizon, out.Complete = nil, nil
+		out.Warnings = append(out.Warnings, fmt.Sprintf("these are the keys of generation %s; another one, %s, answers now: "+
+			"begin again without a cursor for its keys", p.Generation, d.Generation))
+	}
 	if len(p.Keys) == 0 && p.Next == "" && c.args.texts["cursor"] == "" {
 		if out.Empty, err = c.whyNoKeys(d, parameters); err != nil {
 			return reply{}, err

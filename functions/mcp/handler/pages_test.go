@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/agents"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 )
 
 // follow calls a tool until there is no cursor, and returns what pick takes from each answer.
@@ -107,6 +108,52 @@ func TestCursors(t *testing.T) {
 	}
 	if a := s.call(t, "query", `{"view":"purchases","cursor":"`+next+`"}`); !strings.Contains(a.Error, "cursor_gone") {
 		t.Errorf("another generation: %s", a.text)
+	}
+}
+
+// TestListKeysOverASwitch checks that a list of keys goes on in the generation in which it began, and says that another
+// one answers now; and that it refuses the cursor once that generation is gone.
+func TestListKeysOverASwitch(t *testing.T) {
+	s := newFixture(t)
+	for i := range 60 {
+		s.buy(t, "2026-01-01T00:10:00Z", fmt.Sprintf(`{"user":"user %0200d","shop":"a","amount":1}`, i))
+	}
+	const other = "01KDVDNA00ANOTHERANOTHERAN"
+	const byAPI, byCount = `{"view":"purchases","limit":5`, `{"view":"purchases","limit":1000`
+	first := s.must(t, "list_keys", byAPI+`}`)
+	cut := s.must(t, "list_keys", byCount+`}`)
+	if first.Next == "" || cut.Next == "" || len(cut.Warnings) > 0 || !strings.Contains(cut.text, `"horizon"`) {
+		t.Fatalf("%s\n%s", first.text, cut.text)
+	}
+	change := func(do func(v *lifecycle.View)) {
+		v, err := s.Catalog.View(t.Context(), "purchases")
+		if err == nil {
+			do(&v)
+			err = s.Catalog.PutView(t.Context(), v)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(func(v *lifecycle.View) {
+		now := v.Generations[0]
+		now.ID, v.Serving, v.Generations[0].State = other, other, lifecycle.Retained
+		v.Generations = append(v.Generations, now)
+	})
+	a := s.must(t, "list_keys", byAPI+`,"cursor":"`+first.Next+`"}`)
+	if len(a.Warnings) != 1 || !strings.Contains(a.Warnings[0], "another one, "+other+", answers now") ||
+		!strings.Contains(a.text, strings.Repeat("0", 199)+"5") || strings.Contains(a.text, `"horizon":"`) {
+		t.Errorf("after a switch: %s", a.text)
+	}
+	if a := s.call(t, "list_keys", byCount+`,"cursor":"`+cut.Next+`"}`); !strings.Contains(a.Error, "cursor_gone") {
+		t.Errorf("after a switch, within a page: %s", a.text)
+	}
+	change(func(v *lifecycle.View) { v.Generations = v.Generations[1:] })
+	for arguments, next := range map[string]string{byAPI: first.Next, byCount: cut.Next} {
+		if a := s.call(t, "list_keys", arguments+`,"cursor":"`+next+`"}`); !strings.Contains(a.Error, "cursor_gone") ||
+			!strings.Contains(a.Error, "generation") || !strings.Contains(a.Error, "begin again without a cursor") {
+			t.Errorf("the generation is gone: %s", a.text)
+		}
 	}
 }
 

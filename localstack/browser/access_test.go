@@ -84,6 +84,34 @@ func TestKeyChanges(t *testing.T) {
 	}
 }
 
+// TestWrongKeyOnStatus checks that the page says at once that the server refuses a new key, also where no chart asks for
+// rows, and that it asks nothing while it waits for a key.
+func TestWrongKeyOnStatus(t *testing.T) {
+	s := start(t, orders, 2*time.Second, true)
+	p := newTab(t, s.URL)
+	p.do(chromedp.Navigate(s.URL + "/#tab=status"))
+	p.wait("the question for the key", `document.querySelector('#key-dialog')?.open`)
+	p.enterKey(keys.Admin)
+	p.wait("the status", `document.querySelector('main').innerText.includes('Generations')`)
+	p.js(`sessionStorage.setItem('anabranch-key', 'a-key-of-yesterday'), ''`)
+	p.wait("the question for the key", `document.querySelector('#key-dialog').open`)
+	p.js(`document.querySelector('#key-error').innerText = '', ''`)
+	p.enterKey("a-key-of-the-day-before")
+	const refused = `document.querySelector('#key-dialog').open && ` +
+		`document.querySelector('#key-error').innerText.includes('refused')`
+	if waited := p.wait("a refusal", refused); waited > 3*time.Second {
+		t.Errorf("the page says after %s that the server refuses the key", waited)
+	}
+	const asked = `String(performance.getEntriesByType('resource').filter((e) => e.name.includes('/v1/')).length)`
+	before := p.js(asked)
+	p.js(`new Promise((done) => setTimeout(() => done(''), 11000))`)
+	if after := p.js(asked); after != before {
+		t.Errorf("while it waits for a key, the page has asked %s questions, then %s", before, after)
+	}
+	p.enterKey(keys.Admin)
+	p.wait("the status", `document.querySelector('main').innerText.includes('Generations')`)
+}
+
 // TestLeaveStatus checks that the page gives up its question for the status when a person leaves that tab.
 func TestLeaveStatus(t *testing.T) {
 	s := start(t, orders, 2*time.Second, false)

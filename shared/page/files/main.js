@@ -192,13 +192,17 @@ function askKey(problem) {
   return asking;
 }
 
-// changeKey asks for another key, and shows what that key may see.
+// changeKey asks for another key until the server takes one, and shows what that key may see.
 async function changeKey(problem) {
-  await askKey(problem);
-  try {
-    await loadViews();
-  } catch {
-    // The next question of the view or of watch fails as well, and shows why.
+  for (let refused = problem; refused; ) {
+    await askKey(refused);
+    refused = null;
+    try {
+      await loadViews();
+    } catch (error) {
+      if (error instanceof Problem && error.needsKey) refused = error;
+      // After any other failure, the next question of the view or of watch fails as well, and shows why.
+    }
   }
 }
 

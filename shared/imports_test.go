@@ -257,7 +257,8 @@ func rules() map[string]rule {
 				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/agents", "shared/api",
 				"shared/calendar", "shared/event", "shared/release",
 				"shared/setting", "shared/spreadsheet", "shared/view", viewfile, spelling},
-			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid, mcpSDK},
+			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term",
+				"golang.org/x/text/unicode/norm", ulid, mcpSDK},
 		},
 		// events that a user wrote, and views files, without a server
 		"cmd/anabranch/cases":   {[]string{examples, "cmd/anabranch/fold", "shared/view", viewfile}, nil},

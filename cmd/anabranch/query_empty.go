@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
@@ -37,10 +41,53 @@ func (c *QueryCmd) reasonOfNoRows(ctx context.Context, w *world, server *client.
 	case err != nil:
 		fmt.Fprintln(w.stderr, "warning: whether the view has this key is unknown:", table.Printable(err.Error()))
 	case len(page.Keys) == 0 && page.Next == nil:
-		return fmt.Sprintf("the view has no key with %s; \"anabranch keys %s\" lists its keys", strings.Join(c.Key, ", "),
-			c.View)
+		return c.reasonOfNoKey(ctx, w, server)
 	}
 	return text + " of this key"
+}
+
+// reasonOfNoKey says that the view has no such key. Letters with accents can be written in two ways that look alike, of
+// which a key has one. So it says whether the view has the key in the other form.
+func (c *QueryCmd) reasonOfNoKey(ctx context.Context, w *world, server *client.Client) string {
+	text := "the view has no key with " + strings.Join(c.Key, ", ")
+	lists := fmt.Sprintf("; \"anabranch keys %s\" lists its keys", c.View)
+	others := make([]string, len(c.Key))
+	for i, pair := range c.Key {
+		others[i] = otherForm(pair)
+	}
+	if slices.Equal(others, c.Key) {
+		return text + lists
+	}
+	const composed, decomposed = "composed letters (NFC)", "decomposed letters (NFD)"
+	given, other := composed, decomposed
+	if !norm.NFC.IsNormalString(strings.Join(c.Key, ",")) {
+		given, other = decomposed, composed
+	}
+	parameters := url.Values{"limit": {"1"}}
+	err := setKey(parameters, others)
+	var page client.Keys
+	if err == nil {
+		page, err = server.Keys(ctx, c.View, parameters)
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintln(w.stderr, "warning: whether the view has this key in another form is unknown:",
+			table.Printable(err.Error()))
+	case len(page.Keys) > 0:
+		return fmt.Sprintf("%s in %s, as you gave it; it has one that looks alike, in %s: %s", text, given, other,
+			strings.Trim(strconv.QuoteToASCII(strings.Join(others, ", ")), `"`))
+	case given == decomposed:
+		return fmt.Sprintf("%s in %s, as you gave it, and none in %s%s", text, given, other, lists)
+	}
+	return text + lists
+}
+
+// otherForm returns a text with composed letters, or with decomposed ones if it has composed letters already.
+func otherForm(text string) string {
+	if composed := norm.NFC.String(text); composed != text {
+		return composed
+	}
+	return norm.NFD.String(text)
 }
 
 // printNoRows prints why there are no rows, and a line that counts the events that are in no row of any key. An event

@@ -58,3 +58,30 @@ func TestQueryWithoutRows(t *testing.T) {
 		}
 	}
 }
+
+// TestQueryForms checks that a query for a key which the view has in another normal form of Unicode says so.
+func TestQueryForms(t *testing.T) {
+	const composed, decomposed = "path=/caf\u00e9", "path=/cafe\u0301"
+	for _, c := range []struct {
+		stored, given, want string
+	}{
+		{decomposed, composed, "the view has no key with " + composed + " in composed letters (NFC), as you gave it; it has " +
+			`one that looks alike, in decomposed letters (NFD): path=/cafe\u0301` + "\n"},
+		{composed, decomposed, "the view has no key with " + decomposed + " in decomposed letters (NFD), as you gave it; it " +
+			`has one that looks alike, in composed letters (NFC): path=/caf\u00e9` + "\n"},
+		{"path=/", decomposed, "as you gave it, and none in composed letters (NFC); \"anabranch keys traffic\" lists its keys\n"},
+		{"path=/", composed, "the view has no key with " + composed + "; \"anabranch keys traffic\" lists its keys\n"},
+	} {
+		keys := func(w http.ResponseWriter, r *http.Request) {
+			body := `{"view":"traffic","keys":[],"next":null,"warnings":[]}`
+			if "path="+r.URL.Query().Get("key.path") == c.stored {
+				body = `{"view":"traffic","keys":[{"path":"/"}],"next":null,"warnings":[]}`
+			}
+			ok(body)(w, r)
+		}
+		address, _ := asked(t, keysAnd(keys, ok(emptyAnswer)))
+		s := newSession()
+		s.do(t, exitOK, "query", "traffic", c.given, "--url", address)
+		says(t, &s.out, c.want)
+	}
+}

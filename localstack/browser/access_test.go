@@ -84,8 +84,8 @@ func TestKeyChanges(t *testing.T) {
 	}
 }
 
-// TestWrongKeyOnStatus checks that the page says at once that the server refuses a new key, also where no chart asks for
-// rows, and that it asks nothing while it waits for a key.
+// TestWrongKeyOnStatus checks that the page says at once that the server refuses a new key, also where no chart asks
+// for rows, and that it asks nothing while it waits for a key.
 func TestWrongKeyOnStatus(t *testing.T) {
 	s := start(t, orders, 2*time.Second, true)
 	p := newTab(t, s.URL)

@@ -3,6 +3,7 @@ package present
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf16"
@@ -73,8 +74,9 @@ func warningsOf(r serving.Result) []string {
 	return append(slices.Clip(r.Warnings), warningsOfSpaces(r)...)
 }
 
-// noRowForSpace is the text of a warning, with the field and its value.
-const noRowForSpace = "%s=%.60q holds a space and has no row; a + in a URL is a space: for a +, write %%2B"
+// noRowForSpace is the text of a warning: the field, its value, and what may be meant, as it is and in a URL.
+const noRowForSpace = "no row has %s=%.60q, which holds a space. A + in the query of a URL means a space: if you " +
+	"meant %.60q, write %s=%s"
 
 // warningsOfSpaces warns of key values that hold a space, if the answer has no row. In the query string of a URL, a +
 // is a space, so ?phone=+49 asks for " 49", and ?path=/a+b for "/a b".
@@ -85,7 +87,9 @@ func warningsOfSpaces(r serving.Result) (warnings []string) {
 	for _, k := range r.Program.Definition.Key {
 		for _, value := range r.Selection.Key[k.Field] {
 			if strings.Contains(value, " ") {
-				warnings = append(warnings, fmt.Sprintf(noRowForSpace, k.Field, value))
+				meant := strings.ReplaceAll(value, " ", "+")
+				warnings = append(warnings, fmt.Sprintf(noRowForSpace, k.Field, value, meant, k.Field,
+					url.QueryEscape(meant)))
 			}
 		}
 	}

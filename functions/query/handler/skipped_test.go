@@ -134,14 +134,14 @@ func TestWarningsInCSV(t *testing.T) {
 			"key.user (missing); see skipped"}},
 		{"user=nobody", []string{"the view could not use 1 event of these windows, which are in no row of any key: " +
 			"key.user (missing); see skipped"}},
-		{"user=+%C3%BC%F0%9F%98%80&from=2026-01-01T01:00:00Z", []string{`user=" ü😀" holds a space and has no row; ` +
-			"a + in a URL is a space: for a +, write %2B"}},
-		{"user=+a&group_by=&from=2026-01-01T01:00:00Z", []string{`user=" a" holds a space and has no row; ` +
-			"a + in a URL is a space: for a +, write %2B"}},
-		{"user=/a+b&from=2026-01-01T01:00:00Z", []string{`user="/a b" holds a space and has no row; ` +
-			"a + in a URL is a space: for a +, write %2B"}},
-		{"user=+a&user=b&from=2026-01-01T01:00:00Z", []string{`user=" a" holds a space and has no row; ` +
-			"a + in a URL is a space: for a +, write %2B"}},
+		{"user=+%C3%BC%F0%9F%98%80&from=2026-01-01T01:00:00Z", []string{`no row has user=" ü😀", which holds a space. ` +
+			`A + in the query of a URL means a space: if you meant "+ü😀", write user=%2B%C3%BC%F0%9F%98%80`}},
+		{"user=+a&group_by=&from=2026-01-01T01:00:00Z", []string{`no row has user=" a", which holds a space. ` +
+			`A + in the query of a URL means a space: if you meant "+a", write user=%2Ba`}},
+		{"user=/a+b&from=2026-01-01T01:00:00Z", []string{`no row has user="/a b", which holds a space. ` +
+			`A + in the query of a URL means a space: if you meant "/a+b", write user=%2Fa%2Bb`}},
+		{"user=+a&user=b&from=2026-01-01T01:00:00Z", []string{`no row has user=" a", which holds a space. ` +
+			`A + in the query of a URL means a space: if you meant "+a", write user=%2Ba`}},
 		{"user=ann&from=2026-01-01T01:00:00Z", nil},
 	} {
 		_, warned := skips(t, s.query(t, "purchases", c.query))

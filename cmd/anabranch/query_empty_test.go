@@ -65,12 +65,24 @@ func TestQueryForms(t *testing.T) {
 	for _, c := range []struct {
 		stored, given, want string
 	}{
-		{decomposed, composed, "the view has no key with " + composed + " in composed letters (NFC), as you gave it; it has " +
-			`one that looks alike, in decomposed letters (NFD): path=/cafe\u0301` + "\n"},
-		{composed, decomposed, "the view has no key with " + decomposed + " in decomposed letters (NFD), as you gave it; it " +
-			`has one that looks alike, in composed letters (NFC): path=/caf\u00e9` + "\n"},
-		{"path=/", decomposed, "as you gave it, and none in composed letters (NFC); \"anabranch keys traffic\" lists its keys\n"},
-		{"path=/", composed, "the view has no key with " + composed + "; \"anabranch keys traffic\" lists its keys\n"},
+		{
+			decomposed, composed,
+			"the view has no key with " + composed + " in composed letters (NFC), as you gave it; " +
+				"it has one that looks alike, in decomposed letters (NFD): path=/cafe\\u0301\n",
+		},
+		{
+			composed, decomposed,
+			"the view has no key with " + decomposed + " in decomposed letters (NFD), as you gave it; " +
+				"it has one that looks alike, in composed letters (NFC): path=/caf\\u00e9\n",
+		},
+		{
+			"path=/", decomposed,
+			"as you gave it, and none in composed letters (NFC); \"anabranch keys traffic\" lists its keys\n",
+		},
+		{
+			"path=/", composed,
+			"the view has no key with " + composed + "; \"anabranch keys traffic\" lists its keys\n",
+		},
 	} {
 		keys := func(w http.ResponseWriter, r *http.Request) {
 			body := `{"view":"traffic","keys":[],"next":null,"warnings":[]}`

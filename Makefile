@@ -1,5 +1,5 @@
 # Each target is one verb. `make demo` and `make test` need only Go.
-.PHONY: help build test lint race arm64 fuzz benchmarks bench demo demo-kappa demo-changes dev readme clean
+.PHONY: help build test lint race arm64 fuzz benchmarks ratios bench demo demo-kappa demo-changes dev readme clean
 .DEFAULT_GOAL := help
 
 GO ?= go
@@ -47,6 +47,9 @@ fuzz: ## run every fuzz target for 20 s
 
 benchmarks: ## run every Go benchmark
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+ratios: ## compare ingest with compression alone and with the usual way, and measure speed; fails above its limits
+	$(PURE) test -count=1 ./shared/ratios -run '^TestRatios$$' -measure -v
 
 ROUNDS ?= 5
 bench: ## compare batch with DuckDB over the same files; ROUNDS=count; WRITE=1 writes docs/benchmarks.md

@@ -98,16 +98,23 @@ func (n *node) member(name string) int32 {
 // Errors: ErrLine, with the number of the line (from 1) and what is wrong with it. Another error when b would exceed 4
 // GiB, or when b has columns of other Fields. Neither is retryable. After an error b is unchanged.
 func (f *Fields) Scan(lines []byte, b *Batch) error {
-	if b.Len() > 0 && len(b.Columns) != f.columns {
-		return fmt.Errorf("scan lines: the batch has %d columns of other fields, this scan needs %d: reset the batch first",
+	start := len(b.Data)
+	b.Data = append(b.Data, lines...)
+	return f.ScanFrom(b, start)
+}
+
+// ScanFrom is Scan of lines that the caller has appended to b.Data, from start on. After an error they are removed.
+func (f *Fields) ScanFrom(b *Batch, start int) error {
+	count, err := countLines(b.Data[start:], start)
+	if err == nil && b.Len() > 0 && len(b.Columns) != f.columns {
+		err = fmt.Errorf("scan lines: the batch has %d columns of other fields, this scan needs %d: reset the batch first",
 			len(b.Columns), f.columns)
 	}
-	count, err := countLines(lines, len(b.Data))
 	if err != nil {
+		b.Data = b.Data[:start]
 		return err
 	}
-	b.Data = append(b.Data, lines...)
-	return f.scan(b, len(b.Data)-len(lines), count)
+	return f.scan(b, start, count)
 }
 
 // NewBatch makes a batch of lines, as Scan does, but keeps the lines themselves instead of a copy. The caller must not

@@ -3,9 +3,6 @@ package ratios_test
 import (
 	"fmt"
 	"testing"
-
-	"github.com/anabranch/anabranch/shared/memory"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 var sources = []struct {
@@ -24,7 +21,7 @@ func BenchmarkIngest(b *testing.B) {
 		for _, events := range []int{100, 1000} {
 			for _, lanes := range []int{1, 4} {
 				n := 10_000
-				jobs := newRig(b, lanes).ingested(source.bodies(b, n/events, events, now))
+				jobs := newRig(b, lanes, byURL).ingested(source.bodies(b, n/events, events, now))
 				for _, j := range []struct {
 					name string
 					job
@@ -47,21 +44,15 @@ func BenchmarkIngest(b *testing.B) {
 
 // BenchmarkSpeed measures invocations of 5,000 events in an environment that is new with each round.
 func BenchmarkSpeed(b *testing.B) {
-	const n, together = 50_000, 5000
+	const n, together = 150_000, 5000
 	for _, events := range []int{100, 1000} {
-		r := newRig(b, 1)
-		payloads := r.payloads(shop(b, n/events, events, now), together/events)
-		for _, j := range []struct {
-			name  string
-			items func() viewstore.Speed
-		}{
-			{"states", func() viewstore.Speed { return sink{} }},
-			{"items", func() viewstore.Speed { return &memory.Speed{} }},
-		} {
-			b.Run(fmt.Sprintf("%d/%s", events, j.name), func(b *testing.B) {
+		for _, key := range []string{byCountry, byURL} {
+			r := newRig(b, 1, key)
+			payloads := r.payloads(shop(b, n/events, events, now), together/events)
+			b.Run(fmt.Sprintf("%d/%s", events, key), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					r.invoke(payloads, j.items())
+					r.invoke(payloads)
 				}
 				perEvent(b, n)
 			})

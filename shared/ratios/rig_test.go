@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,18 +25,20 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // now is when all requests arrive.
 var now = time.Date(2026, 6, 1, 12, 1, 0, 0, time.UTC)
 
+// byURL has thousands of keys in an invocation, and so thousands of items; byCountry has ten.
+const byURL, byCountry = "url: data.url", "country: data.country"
+
 const views = `
 views:
-  - name: by_url
+  - name: visits
     where: type == "page.viewed"
     key:
-      url: data.url
+      KEY
     window: 1h
     aggregates:
       views: count()
@@ -59,7 +62,7 @@ type rig struct {
 	setting setting.All
 }
 
-func newRig(tb testing.TB, lanes int) *rig {
+func newRig(tb testing.TB, lanes int, key string) *rig {
 	tb.Helper()
 	r := &rig{
 		TB: tb, objects: &objects{}, records: &records{}, catalog: &memory.Catalog{}, random: rand.New(rand.NewPCG(1, 1)),
@@ -68,9 +71,9 @@ func newRig(tb testing.TB, lanes int) *rig {
 	r.setting.Lanes = lanes
 	codec, err := r.setting.NewCodec()
 	r.check(err)
-	key := event.HashKey{1}
+	hashKey := event.HashKey{1}
 	clock := func() time.Time { return now }
-	layout, err := r.setting.OpenLayout(tb.Context(), &memory.Archive{}, "memory", bytes.NewReader(key[:]), clock)
+	layout, err := r.setting.OpenLayout(tb.Context(), &memory.Archive{}, "memory", bytes.NewReader(hashKey[:]), clock)
 	r.check(err)
 	r.codec = codec
 	r.host = setting.Host{
@@ -79,10 +82,10 @@ func newRig(tb testing.TB, lanes int) *rig {
 	}
 	r.stores = system.Stores{
 		Archive: r.objects, Stream: r.records, Queue: &memory.Queue{}, Catalog: r.catalog, Base: &memory.Base{},
-		Speed: sink{}, Seen: &memory.Seen{}, Programs: &programs.Cache{},
+		Speed: &memory.Speed{}, Seen: &memory.Seen{}, Programs: &programs.Cache{},
 	}
 	r.assemble()
-	definitions, err := viewfile.Parse("views.yaml", []byte(views))
+	definitions, err := viewfile.Parse("views.yaml", []byte(strings.Replace(views, "KEY", key, 1)))
 	r.check(err)
 	r.check(r.system.Batch(lifecycle.Define(definitions)).Register(tb.Context(), 0))
 	return r
@@ -209,8 +212,8 @@ func (r *rig) payloads(all [][]byte, together int) [][]byte {
 }
 
 // invoke applies payloads in a new environment.
-func (r *rig) invoke(payloads [][]byte, items viewstore.Speed) {
-	r.stores.Speed, r.stores.Seen = items, &memory.Seen{}
+func (r *rig) invoke(payloads [][]byte) {
+	r.stores.Speed, r.stores.Seen = &memory.Speed{}, &memory.Seen{}
 	r.assemble()
 	h := handler.Handler{Speed: r.system.Speed(), Log: r.host.Log}
 	for _, payload := range payloads {

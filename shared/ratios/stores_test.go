@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/stream"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // objects copies what is put, and keeps the last object.
@@ -32,12 +30,3 @@ func (r *records) Publish(_ context.Context, entries []stream.Entry) ([]int, err
 	}
 	return nil, nil
 }
-
-// sink stores no speed item. What it costs to store them is then not a part of what is measured.
-type sink struct{ viewstore.Speed }
-
-func (sink) Load(context.Context, []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {
-	return nil, nil
-}
-func (sink) Put(context.Context, viewstore.SpeedItem, event.Sequence) error { return nil }
-func (sink) PutLive(context.Context, viewstore.LiveKeys) error              { return nil }

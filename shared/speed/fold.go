@@ -130,14 +130,15 @@ type aboveKey struct {
 type item struct {
 	key   viewstore.SpeedKey
 	page  view.DeltaPage // the states of all its rows
-	group group          // has its rows, and others
+	group *group         // has its rows, and others
 }
 
 // apply folds groups of the records' rows into items. On an error, lowest is the index of the first record that is not
 // fully applied.
 func (f *fold) apply(ctx context.Context, groups []group) (lowest int, counts view.Counts, written int, err error) {
 	var items []item
-	for _, g := range groups {
+	for n := range groups {
+		g := &groups[n]
 		delta := f.delta(g.rows)
 		counts.Folded += delta.Counts().Folded
 		counts.Skipped += delta.Counts().Skipped
@@ -188,7 +189,7 @@ func (f *fold) writeAll(ctx context.Context, items []item) (lowest, written int,
 	var lock sync.Mutex
 	lowest = math.MaxInt
 	err = f.parallel(len(items), func(i int) error {
-		wrote, err := f.write(ctx, loaded[items[i].key], func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error) {
+		wrote, err := f.write(ctx, loaded[i], func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error) {
 			return f.next(items[i], stored)
 		})
 		lock.Lock()
@@ -240,7 +241,7 @@ type remainder struct {
 
 // remainderFrom returns the states of the rows from first on, for an item that has some of the records already.
 func (f *fold) remainderFrom(it item, first int) remainder {
-	page, some := f.pagesFrom(it.key.Slot, it.group, first)[it.page.PageKey]
+	page, some := f.pagesFrom(it.key.Slot, *it.group, first)[it.page.PageKey]
 	return remainder{page: page, none: !some}
 }
 

@@ -49,17 +49,20 @@ func (c *caching) Put(ctx context.Context, it viewstore.SpeedItem, loaded event.
 	return nil
 }
 
-// load reads the items, from the cache where it has them. A stale item only costs a conflict.
-func (w *writer) load(ctx context.Context, items []item) (map[viewstore.SpeedKey]viewstore.SpeedItem, error) {
-	loaded := make(map[viewstore.SpeedKey]viewstore.SpeedItem, len(items))
+// load reads the stored items, from the cache where it has them, in the order of items. A stale item only costs a
+// conflict.
+func (w *writer) load(ctx context.Context, items []item) ([]viewstore.SpeedItem, error) {
+	loaded := make([]viewstore.SpeedItem, len(items))
 	var missing []viewstore.SpeedKey
-	for _, it := range items {
+	places := map[viewstore.SpeedKey]int{} // of the missing items
+	for i, it := range items {
 		cached, ok := w.items.cache.get(it.key)
 		if !ok {
 			cached = viewstore.SpeedItem{SpeedKey: it.key}
 			missing = append(missing, it.key)
+			places[it.key] = i
 		}
-		loaded[it.key] = cached
+		loaded[i] = cached
 	}
 	parts := slices.Collect(slices.Chunk(missing, viewstore.LoadTogether))
 	stored := make([][]viewstore.SpeedItem, len(parts))
@@ -71,7 +74,7 @@ func (w *writer) load(ctx context.Context, items []item) (map[viewstore.SpeedKey
 		return nil, fmt.Errorf("load %d speed items: %w", len(missing), err)
 	}
 	for _, it := range slices.Concat(stored...) {
-		loaded[it.SpeedKey] = it
+		loaded[places[it.SpeedKey]] = it
 	}
 	return loaded, nil
 }

@@ -58,7 +58,7 @@ func (l *listing) add(set lifecycle.Set, s slot.Slot, keys []view.Key) {
 
 // listLive lists keys of a slot's items before the first of the items is written. It lists only keys that this
 // environment has not listed for the slot. Other environments may list them, too.
-func (f *fold) listLive(ctx context.Context, g group, keys []view.Key) error {
+func (f *fold) listLive(ctx context.Context, g *group, keys []view.Key) error {
 	missing := f.listing.missing(f.set, g.slot, keys)
 	for len(missing) > 0 {
 		n := fitting(missing)
@@ -86,10 +86,10 @@ func fitting(keys []view.Key) int {
 }
 
 // listNew lists the keys of items that do not expire, and that are not stored yet, before the first of them is written.
-func (f *fold) listNew(ctx context.Context, items []item, loaded map[viewstore.SpeedKey]viewstore.SpeedItem) error {
+func (f *fold) listNew(ctx context.Context, items []item, loaded []viewstore.SpeedItem) error {
 	var keys []view.Key
-	for _, it := range items {
-		if it.key.Slot == viewstore.NoSlot && loaded[it.key].Applied == "" {
+	for i, it := range items {
+		if it.key.Slot == viewstore.NoSlot && loaded[i].Applied == "" {
 			keys = append(keys, it.key.Key)
 		}
 	}

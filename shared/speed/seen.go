@@ -150,18 +150,19 @@ func (s *Speed) readAround(
 
 // identify returns the seen records of the lines of each record.
 func (s *Speed) identify(batch *event.Batch, kept considered) []viewstore.SeenRecord {
-	var all []viewstore.SeenRecord
-	var id event.Identity
+	all := make([]viewstore.SeenRecord, 0, len(kept.ends))
+	identities := make([]event.Identity, batch.Len()) // of all records, which hold parts of it
 	var scratch []byte
 	row := 0
 	for i, end := range kept.ends {
 		for first := row; row < end; row++ {
-			id, scratch = batch.Identity(row, s.Layout.HashKey, scratch)
+			identities[row], scratch = batch.Identity(row, s.Layout.HashKey, scratch)
 			if request := batch.Stamps[row].Request; row == first || request != batch.Stamps[row-1].Request {
-				all = append(all, viewstore.SeenRecord{Sequence: kept.sequences[i], Line: row - first, Request: request})
+				all = append(all, viewstore.SeenRecord{Sequence: kept.sequences[i], Line: row - first, Request: request,
+					Identities: identities[row:row]})
 			}
 			r := &all[len(all)-1]
-			r.Identities = append(r.Identities, id)
+			r.Identities = r.Identities[:len(r.Identities)+1]
 		}
 	}
 	return all

@@ -61,7 +61,6 @@ type Speed struct {
 // scratch is memory that one invocation after another reuses.
 type scratch struct {
 	batch event.Batch
-	lines []byte
 }
 
 // Report says what an invocation did. The function also logs it.
@@ -182,8 +181,9 @@ func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *s
 	kept := considered{batches: []*event.Batch{&memory.batch}}
 	for _, r := range l.records {
 		var err error
-		if memory.lines, err = s.Codec.Decompress(memory.lines[:0], r.Data); err == nil {
-			err = live.set.Fields().Scan(memory.lines, &memory.batch)
+		start := len(memory.batch.Data)
+		if memory.batch.Data, err = s.Codec.Decompress(memory.batch.Data, r.Data); err == nil {
+			err = live.set.Fields().ScanFrom(&memory.batch, start)
 		}
 		if err != nil {
 			if err := s.setAside(ctx, r, err); err != nil {

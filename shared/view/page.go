@@ -1,6 +1,7 @@
 package view
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -112,5 +113,11 @@ func (p *Program) Merge(stored []byte, page DeltaPage) ([]byte, error) {
 		return nil, err
 	}
 	page.MergeInto(windows)
-	return windows.AppendPage(nil, page.Page), nil
+	scratch, ok := p.encoding.Get().(*[]byte)
+	if !ok {
+		scratch = new([]byte)
+	}
+	defer p.encoding.Put(scratch)
+	*scratch = windows.AppendPage((*scratch)[:0], page.Page)
+	return bytes.Clone(*scratch), nil
 }

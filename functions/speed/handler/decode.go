@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -18,8 +19,8 @@ var errNotKinesis = errors.New("payload is not a Kinesis event")
 
 // decode reads the four members of each record that speed needs, and skips the others without decoding them. It returns
 // the records and the earliest time at which one of them entered the stream, or zero if no record says so.
-func decode(payload io.Reader) (records []stream.Record, oldest time.Time, err error) {
-	d := jsontext.NewDecoder(payload)
+func decode(payload []byte) (records []stream.Record, oldest time.Time, err error) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(payload)) // the decoder reads a Buffer without a copy
 	found := false
 	err = object(d, func(name string) error {
 		if name != "Records" {
@@ -122,6 +123,9 @@ func text(d *jsontext.Decoder, take func([]byte) error) error {
 	}
 	if value.Kind() != '"' {
 		return fmt.Errorf("got %s, want a string", value.Kind())
+	}
+	if !bytes.Contains(value, []byte{'\\'}) {
+		return take(value[1 : len(value)-1]) // AppendUnquote takes longer than base64
 	}
 	unquoted, err := jsontext.AppendUnquote(nil, value)
 	if err != nil {

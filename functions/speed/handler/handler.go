@@ -2,7 +2,6 @@
 package handler
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -28,7 +27,7 @@ type Handler struct {
 //
 // Source: Lambda Developer Guide, reporting batch item failures for Kinesis.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	records, oldest, err := decode(bytes.NewReader(payload))
+	records, oldest, err := decode(payload)
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,6 @@
 # Each target is one verb. `make demo` and `make test` need only Go.
-.PHONY: help build test lint race arm64 fuzz benchmarks ratios bench demo demo-kappa demo-changes dev readme clean
+.PHONY: help build test lint race arm64 fuzz benchmarks ratios bench bench-short demo demo-kappa demo-changes dev
+.PHONY: readme clean
 .DEFAULT_GOAL := help
 
 GO ?= go
@@ -54,6 +55,9 @@ ratios: ## compare ingest with compression alone and with the usual way, and mea
 ROUNDS ?= 5
 bench: ## compare batch with DuckDB over the same files; ROUNDS=count; WRITE=1 writes docs/benchmarks.md
 	cd bench && $(GO) run . -rounds $(ROUNDS) $(if $(WRITE),-write)
+
+bench-short: ## compare a rebuild with decoding alone, and fail when it takes too long; under a minute
+	cd bench && $(PURE) run . -short
 
 demo: build ## send real events and watch answers become exact, in under 90 s
 	$(PURE) run -trimpath ./localstack/demo -anabranch build/anabranch lambda

@@ -25,12 +25,16 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "measurements of each job")
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the events")
 	flag.BoolVar(&o.write, "write", false, "write docs/benchmarks.md, and add to bench/history.txt")
+	brief := flag.Bool("short", false, "only compare a rebuild with decoding alone, and fail when it takes too long")
 	job := flag.String("job", "", "measure only this job, in this process: "+jobNames())
 	perObject := flag.Int("per-object", largeObjects, "with -job: number of events in an object")
 	profile := flag.String("profile", "", "with -job: file for a profile of the processor")
 	flag.Parse()
 	err := func() error {
-		if *job == "" {
+		switch {
+		case *brief:
+			return short(ctx, o)
+		case *job == "":
 			return compare(ctx, o)
 		}
 		return one(ctx, o, *job, Shape{Events: o.events, PerObject: *perObject, Seed: o.seed}, *profile)

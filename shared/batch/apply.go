@@ -98,7 +98,8 @@ const (
 
 // write brings the base items of a delta's pages to the run's horizon.
 func (t *tick) write(ctx context.Context, g target, run lifecycle.Run, delta *view.Delta, replace bool) error {
-	parts := slices.Collect(slices.Chunk(slices.Collect(delta.Pages()), viewstore.LoadTogether))
+	pages := slices.AppendSeq(make([]view.DeltaPage, 0, delta.Len()), delta.Pages())
+	parts := slices.Collect(slices.Chunk(pages, viewstore.LoadTogether))
 	var written atomic.Int64
 	err := t.Parallel(len(parts), func(i int) error {
 		loaded, err := viewstore.LoadPages(ctx, t.Base, g.generation.ID, pageKeys(parts[i]))

@@ -136,7 +136,7 @@ func (c copies) dropOf(in *Input, earlier Seen, window time.Duration) {
 	}
 	for i := first; i >= 0; i = c.next[i] {
 		if !in.Duplicate[i] && in.Seen[i].Arrival.IsWithin(window, earlier.Arrival) {
-			in.drop(int(i), earlier.Payload, &in.Dropped)
+			in.drop(int(i), earlier.Payload)
 			c.open[first]--
 		}
 	}
@@ -146,7 +146,7 @@ func (c copies) dropOf(in *Input, earlier Seen, window time.Duration) {
 func (c copies) dropOwn(in *Input, window time.Duration) {
 	for i, own := range in.Seen {
 		if later := c.next[i]; later >= 0 && !in.Duplicate[later] && in.Seen[later].Arrival <= own.Arrival.Add(window) {
-			in.drop(int(later), own.Payload, &in.Dropped)
+			in.drop(int(later), own.Payload)
 		}
 	}
 }

@@ -309,8 +309,8 @@ func TestMet(t *testing.T) {
 		in   *runs.Input
 		want verdict
 	}{
-		{first, verdict{[]bool{false, false, true}, 1, 1}},
-		{second, verdict{[]bool{true, false, true}, 2, 1}},
+		{first, verdict{[]bool{false, false, true}, 1, 0}},
+		{second, verdict{[]bool{true, false, true}, 2, 0}},
 	} {
 		if diff := cmp.Diff(c.want, verdictOf(c.in)); diff != "" {
 			t.Errorf("run %d (-want +got):\n%s", c.in.Manifest.Run, diff)

@@ -20,7 +20,7 @@ type Folder struct {
 const (
 	// parts is the number of parts of a delta: so many that the states of one stay in the cache of a processor while
 	// rows are added to them.
-	parts = 64
+	parts = 32
 
 	// stepRows is the number of rows from which on evaluated batches are folded, before others are evaluated in their
 	// memory.

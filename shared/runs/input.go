@@ -20,18 +20,13 @@ type Input struct {
 	Starts   []int          // the index of each batch's first event in Seen
 	Seen     []Seen         // all events, in archive order
 
-	Duplicate []bool // for each event of Seen: it is a duplicate and does not count
-	Dropped
+	Duplicate  []bool // for each event of Seen: it is a duplicate and does not count
+	Duplicates int64  // number of duplicates
+	Conflicts  int64  // number of duplicates whose payload differs from the earlier copy's
 
 	// Memory for the next ReadInto.
 	batches []*event.Batch
 	seen    [][]Seen // per object
-}
-
-// Dropped counts the duplicates of an input.
-type Dropped struct {
-	Duplicates int64
-	Conflicts  int64 // number of duplicates whose payload differs from the earlier copy's
 }
 
 // Read gets the objects of a manifest, several at once, and scans them for the fields. Every event counts until
@@ -87,7 +82,7 @@ func (in *Input) reset(m Manifest) {
 	}
 	clear(in.Duplicate)
 	in.Manifest, in.Batches, in.Starts = m, in.batches[:n:n], slices.Grow(in.Starts[:0], n)[:n]
-	in.Seen, in.Duplicate, in.Dropped = in.Seen[:0], in.Duplicate[:0], Dropped{}
+	in.Seen, in.Duplicate, in.Duplicates, in.Conflicts = in.Seen[:0], in.Duplicate[:0], 0, 0
 }
 
 // decode reads the lines of an object into a batch, whose memory it uses again.
@@ -158,17 +153,17 @@ func (in *Input) Rows(batch int, rows, duplicates []int32) (counted, dropped []i
 	return rows, duplicates
 }
 
-// drop marks event i as a duplicate of an earlier copy with the given payload, and counts it.
-func (in *Input) drop(i int, payload uint64, all *Dropped) {
+// drop marks event i as a duplicate of an earlier copy with the given payload.
+func (in *Input) drop(i int, payload uint64) {
 	in.Duplicate[i] = true
-	all.Duplicates++
+	in.Duplicates++
 	if in.Seen[i].Payload != payload {
-		all.Conflicts++
+		in.Conflicts++
 	}
 }
 
 // pieceBytes is the most bytes of stored objects that a piece of a manifest has, unless it has one object.
-const pieceBytes = 4 << 20
+const pieceBytes = 2 << 20
 
 // Pieces divides a manifest into manifests of a few objects each, so that a reader that takes one after the other holds
 // only little of a run.

@@ -5,8 +5,9 @@ import (
 	"github.com/anabranch/anabranch/shared/runner"
 )
 
-// Known remembers the payload hash of the first copy of every event of all history. Batch uses it to build a generation
-// in one pass. Inputs must be marked in the order of their runs. The zero Known is empty and ready to use.
+// Known remembers every event of all history. Batch uses it to build a generation in one pass. Inputs must be marked in
+// the order of their runs. The zero Known is empty and ready to use. It counts no conflicts: each run has counted its
+// own.
 type Known struct {
 	parts [1 << partBits]knownPart
 }
@@ -18,15 +19,14 @@ const partBits = 6
 // knownPart holds the identities of a part.
 type knownPart struct {
 	identities identities
-	payloads   []uint64
 	places     []int32 // of the input's events in Seen, in order
-	dropped    Dropped
+	duplicates int64   // of the input
 }
 
 // MarkDuplicates marks every event of the input whose identity came before, in this input or an earlier one.
 func (k *Known) MarkDuplicates(in *Input, parallel runner.Runner) {
 	for i := range k.parts {
-		k.parts[i].places, k.parts[i].dropped = k.parts[i].places[:0], Dropped{}
+		k.parts[i].places, k.parts[i].duplicates = k.parts[i].places[:0], 0
 	}
 	for i, s := range in.Seen {
 		part := &k.parts[s.Identity.Hi>>(64-partBits)]
@@ -38,18 +38,15 @@ func (k *Known) MarkDuplicates(in *Input, parallel runner.Runner) {
 		return nil
 	})
 	for i := range k.parts {
-		in.Duplicates += k.parts[i].dropped.Duplicates
-		in.Conflicts += k.parts[i].dropped.Conflicts
+		in.Duplicates += k.parts[i].duplicates
 	}
 }
 
 func (p *knownPart) markDuplicates(in *Input) {
 	for _, i := range p.places {
-		s := &in.Seen[i]
-		if n, added := p.identities.add(s.Identity); added {
-			p.payloads = append(p.payloads, s.Payload)
-		} else {
-			in.drop(int(i), p.payloads[n], &p.dropped)
+		if _, added := p.identities.add(in.Seen[i].Identity); !added {
+			in.Duplicate[i] = true
+			p.duplicates++
 		}
 	}
 }
@@ -65,7 +62,7 @@ type identities struct {
 
 // add returns the number of an identity, and whether it is new.
 func (t *identities) add(id event.Identity) (number int32, added bool) {
-	if 2*len(t.all) >= len(t.slots) {
+	if 4*len(t.all) >= 3*len(t.slots) {
 		t.grow()
 	}
 	slot := t.find(id)
@@ -88,7 +85,7 @@ func (t *identities) find(id event.Identity) int {
 }
 
 func (t *identities) grow() {
-	t.slots = make([]int32, max(16, 4*len(t.all)))
+	t.slots = make([]int32, max(16, 2*len(t.slots)))
 	for n, id := range t.all {
 		t.slots[t.find(id)] = int32(n) + 1
 	}

@@ -12,10 +12,8 @@ import (
 func (d *Delta) Pages() iter.Seq[DeltaPage] {
 	return func(yield func(DeltaPage) bool) {
 		for i := range d.parts {
-			for _, page := range d.parts[i].pages() {
-				if !yield(page) {
-					return
-				}
+			if !d.parts[i].pages(yield) {
+				return
 			}
 		}
 		if d.skipped != nil {
@@ -63,9 +61,8 @@ func (p DeltaPage) Encode() []byte {
 	return bytes.Clone(*scratch)
 }
 
-// pages returns the pages of the part in order of key and page.
-func (p *part) pages() []DeltaPage {
-	var pages []DeltaPage
+// pages yields the pages of the part in order of key and page, until yield returns false.
+func (p *part) pages(yield func(DeltaPage) bool) bool {
 	for _, k := range p.cells.sorted() {
 		for rest := k.cells; len(rest) > 0; {
 			page := p.program.PageOf(rest[0].window)
@@ -76,9 +73,11 @@ func (p *part) pages() []DeltaPage {
 					counted = append(counted, rest[n])
 				}
 			}
-			pages = append(pages, DeltaPage{PageKey{k.key, page}, p, counted})
+			if !yield(DeltaPage{PageKey{k.key, page}, p, counted}) {
+				return false
+			}
 			rest = rest[n:]
 		}
 	}
-	return pages
+	return true
 }

@@ -26,6 +26,7 @@ func TestStory(t *testing.T) {
 		brief bool // it is told on LocalStack, too
 	}{
 		{"first tick", firstTick, true},
+		{"doctor of the stack", examineStack, false},
 		{"access", access, true},
 		{"live", live, true},
 		{"page", showPage, true},

@@ -49,7 +49,7 @@ fuzz: ## run every fuzz target for 20 s
 benchmarks: ## run every Go benchmark
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-ratios: ## compare ingest with compression alone and with the usual way, and measure speed; fails above its limits
+ratios: ## compare ingest with compression alone and with the usual way, fails above the limits; measure speed
 	$(PURE) test -count=1 ./shared/ratios -run '^TestRatios$$' -measure -v
 
 ROUNDS ?= 5

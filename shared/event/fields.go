@@ -99,22 +99,32 @@ func (n *node) member(name string) int32 {
 // GiB, or when b has columns of other Fields. Neither is retryable. After an error b is unchanged.
 func (f *Fields) Scan(lines []byte, b *Batch) error {
 	start := len(b.Data)
+	count, err := f.countLines(b, lines, start) // before it copies up to 4 GiB
+	if err != nil {
+		return err
+	}
 	b.Data = append(b.Data, lines...)
-	return f.ScanFrom(b, start)
+	return f.scan(b, start, count)
 }
 
 // ScanFrom is Scan of lines that the caller has appended to b.Data, from start on. After an error they are removed.
 func (f *Fields) ScanFrom(b *Batch, start int) error {
-	count, err := countLines(b.Data[start:], start)
-	if err == nil && b.Len() > 0 && len(b.Columns) != f.columns {
-		err = fmt.Errorf("scan lines: the batch has %d columns of other fields, this scan needs %d: reset the batch first",
-			len(b.Columns), f.columns)
-	}
+	count, err := f.countLines(b, b.Data[start:], start)
 	if err != nil {
 		b.Data = b.Data[:start]
 		return err
 	}
 	return f.scan(b, start, count)
+}
+
+// countLines counts lines that will follow the first behind bytes of a batch, and checks that the batch can take them.
+func (f *Fields) countLines(b *Batch, lines []byte, behind int) (int, error) {
+	count, err := countLines(lines, behind)
+	if err == nil && b.Len() > 0 && len(b.Columns) != f.columns {
+		err = fmt.Errorf("scan lines: the batch has %d columns of other fields, this scan needs %d: reset the batch first",
+			len(b.Columns), f.columns)
+	}
+	return count, err
 }
 
 // NewBatch makes a batch of lines, as Scan does, but keeps the lines themselves instead of a copy. The caller must not

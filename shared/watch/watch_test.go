@@ -231,7 +231,7 @@ func TestFindings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.Findings = catalog.Findings{Generation: of, Drift: drift, Lost: lost}
+		a.Findings = catalog.Findings{Generation: of, Windows: 9, Drift: drift, Lost: lost}
 		if err := s.Catalog.PutAudit(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}

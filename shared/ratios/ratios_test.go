@@ -21,14 +21,12 @@ func TestRatios(t *testing.T) {
 	}
 	for _, source := range sources {
 		for _, events := range []int{100, 1000} {
-			const n, rounds = 10_000, 7
+			const n = 10_000
 			jobs := newRig(t, 1, byURL).ingested(source.bodies(t, n/events, events, now))
-			took := least(rounds, jobs.ingest, jobs.compression)
-			usual := least(1, jobs.usual)[0]
 			name := fmt.Sprintf("%s, %d events a request", source.name, events)
-			atMost(t, name+": ingest / compression alone", ratio(took[0], took[1]), 1.8)
-			atMost(t, name+": ingest / the usual way, with maps", ratio(took[0], usual), 1.0/7)
-			t.Logf("%s: ingest %.0f ns an event", name, perOne(took[0], n))
+			took := atMost(t, name+": ingest / compression alone", 1.8, jobs.ingest, jobs.compression)
+			atMost(t, name+": ingest / the usual way, with maps", 1.0/7, jobs.ingest, jobs.usual)
+			t.Logf("%s: ingest %.0f ns an event", name, perOne(took, n))
 		}
 	}
 	for _, events := range []int{100, 1000} {
@@ -48,16 +46,29 @@ func TestRatios(t *testing.T) {
 	}
 }
 
-func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
-
 func perOne(took time.Duration, n int) float64 { return float64(took.Nanoseconds()) / float64(n) }
 
-// atMost fails the test when a number is above its limit by more than the tolerance.
-func atMost(t *testing.T, name string, got, limit float64) {
+// atMost measures two jobs, and returns the time of the first one. It fails the test if their ratio is above the limit
+// by more than the tolerance. Another program can lengthen all rounds of a measurement, by its use of the caches. So the
+// jobs get more rounds while their ratio is above the limit: a slow job stays slow, and the other program ends.
+func atMost(t *testing.T, name string, limit float64, job, reference job) time.Duration {
 	t.Helper()
+	const rounds, more = 5, 5
+	took := least(rounds, job, reference)
+	for range more {
+		if ratio(took) <= limit {
+			break
+		}
+		for i, again := range least(rounds, job, reference) {
+			took[i] = min(took[i], again)
+		}
+	}
 	report := t.Logf
-	if got > limit*tolerance {
+	if ratio(took) > limit*tolerance {
 		report = t.Errorf
 	}
-	report("%s: %.3g, limit %.3g", name, got, limit)
+	report("%s: %.3g, limit %.3g", name, ratio(took), limit)
+	return took[0]
 }
+
+func ratio(took []time.Duration) float64 { return float64(took[0]) / float64(took[1]) }

@@ -22,9 +22,12 @@ const (
 	// rows are added to them.
 	parts = 32
 
-	// stepRows is the number of rows from which on evaluated batches are folded, before others are evaluated in their
-	// memory.
+	// stepRows is the number of rows, of all programs together, from which on evaluated batches are folded, before others
+	// are evaluated in their memory. A row takes about 150 bytes.
 	stepRows = 1 << 16
+
+	// batchRows is the number of rows that take as much memory as an evaluated batch does besides its rows.
+	batchRows = 12
 )
 
 // NewFolder makes a Folder. Fewer than one worker counts as one.
@@ -43,8 +46,8 @@ func NewFolder(programs []*view.Program, parallel runner.Runner, workers int) *F
 func (f *Folder) Add(in *Input) {
 	for first := 0; first < len(in.Batches); {
 		last, rows := first, 0
-		for ; last < len(in.Batches) && rows < stepRows; last++ {
-			rows += in.Batches[last].Len()
+		for ; last < len(in.Batches) && rows*len(f.programs) < stepRows; last++ {
+			rows += in.Batches[last].Len() + batchRows
 		}
 		f.step(in, first, last)
 		first = last

@@ -1,6 +1,8 @@
 package runs_test
 
 import (
+	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -101,5 +103,47 @@ func TestFolder(t *testing.T) {
 	got := f.Deltas()[0]
 	if diff := cmp.Diff(pagesOf(sum), pagesOf(got)); diff != "" || got.Counts() != sum.Counts() {
 		t.Errorf("counts %+v (-sum +folder):\n%s", got.Counts(), diff)
+	}
+}
+
+// TestFoldMemory checks that a fold takes about as much memory for many views as for one, and for many small objects as
+// for few large ones. A slot of requests with one event each must fit into batch's function.
+func TestFoldMemory(t *testing.T) {
+	const events, most = 20_000, 64 << 20
+	for _, c := range []struct{ views, inObject int }{{1, 1}, {8, 1}, {20, 1000}} {
+		var all []view.Definition
+		for i := range c.views {
+			all = append(all, view.Definition{
+				Name: view.Name(fmt.Sprintf("v%d", i)), Key: []view.KeyField{{Field: "type", Expr: "type"}}, Window: time.Hour,
+				Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}, {Name: "sum", Expr: "sum(data.n)"}},
+			})
+		}
+		set, err := view.Compile(all...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := &runs.Input{Duplicate: make([]bool, events)}
+		for at := 0; at < events; at += c.inObject {
+			var lines []byte
+			for i := range c.inObject {
+				text := fmt.Appendf(nil, `{"specversion":"1.0","id":"%d","source":"/s","type":"t","data":{"n":1}}`, at+i)
+				lines = event.AppendLine(lines, text, event.Stamp{Index: i})
+			}
+			b, err := set.Fields().NewBatch(lines)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Batches, in.Starts = append(in.Batches, b), append(in.Starts, at)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		deltas := in.Fold(set.Programs, runner.Sequential, 2)
+		runtime.ReadMemStats(&after)
+		if n := deltas[c.views-1].Counts().Folded; n != events {
+			t.Errorf("%d views, %d events an object: %d events folded, want %d", c.views, c.inObject, n, events)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > most {
+			t.Errorf("%d views, %d events an object: %d bytes allocated, want %d at most", c.views, c.inObject, took, most)
+		}
 	}
 }

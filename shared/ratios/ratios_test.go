@@ -49,7 +49,7 @@ func TestRatios(t *testing.T) {
 func perOne(took time.Duration, n int) float64 { return float64(took.Nanoseconds()) / float64(n) }
 
 // atMost measures two jobs, and returns the time of the first one. It fails the test if their ratio is above the limit
-// by more than the tolerance. Another program can lengthen all rounds of a measurement, by its use of the caches. So the
+// by more than the tolerance. Another program that uses the caches can lengthen all rounds of a measurement. So the
 // jobs get more rounds while their ratio is above the limit: a slow job stays slow, and the other program ends.
 func atMost(t *testing.T, name string, limit float64, job, reference job) time.Duration {
 	t.Helper()

@@ -38,6 +38,7 @@ func (m *merging) readAll(ctx context.Context, keys []ListedKey) error {
 			if err := m.add(ctx, &some[i], room); err != nil {
 				return err
 			}
+			some[i] = reading{} // all keeps it in memory, with the horizons of its items
 			all = all[1:]
 		}
 	}

@@ -118,6 +118,25 @@ func TestItemsInMemoryAreBounded(t *testing.T) {
 	}
 }
 
+// TestMemoryOfKeysIsFreed asks for keys with many small items. Nothing of a key stays in memory once it is merged.
+func TestMemoryOfKeysIsFreed(t *testing.T) {
+	const question = "path=/a path=/b path=/c path=/d status=1 status=2 status=3 status=4 group_by= step=all"
+	s := newLargeItems(t, 60_000)
+	for _, s.states = range servingtest.PagesOf(t, s.p, servingtest.UserKey, amount{"1970-01-01T00:30:00Z", "1"}) {
+	}
+	s.MaxRead = 1 << 30
+	before := heap()
+	s.measure = true
+	r, err := s.ask(question)
+	if err != nil || r.Read.Batch.Number != 16*60_000 {
+		t.Fatalf("read %+v, error %v", r.Read, err)
+	}
+	// Of one key: two parts and the horizons. Of all keys, the horizons alone have 40 MB.
+	if s.peak > before+24<<20 {
+		t.Errorf("up to %d bytes in memory, %d before", s.peak, before)
+	}
+}
+
 // largeItems is a store of base items that are made when they are read: each key has as many, with the same states.
 type largeItems struct {
 	*pageViews

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -77,17 +78,27 @@ func decompress(decoder *zstd.Decoder, dst, data []byte, limit int) ([]byte, err
 	if header.HasFCS && header.FrameContentSize > uint64(limit) {
 		return dst, fmt.Errorf("%w: a zstd frame of %d bytes; the maximum is %d", ErrTooLarge, header.FrameContentSize, limit)
 	}
-	decoded, err := decoder.DecodeAll(data, dst)
+	if header.HasFCS {
+		dst = slices.Grow(dst, int(header.FrameContentSize)+zstdMargin)
+	}
+	// The decoder sees only the free end of dst. Otherwise it decodes elsewhere and copies, and counts what stands before.
+	decoded, err := decoder.DecodeAll(data, dst[len(dst):])
 	switch {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return dst, fmt.Errorf("%w: the zstd window is above the maximum of %d bytes", ErrTooLarge, maxWindow)
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), err == nil && len(decoded)-len(dst) > limit:
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), err == nil && len(decoded) > limit:
 		return dst, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
 	case err != nil:
 		return dst, fmt.Errorf("%w: zstd: %w", ErrCorrupt, err)
 	}
-	return decoded, nil
+	if n := len(dst) + len(decoded); len(decoded) > 0 && n <= cap(dst) && &dst[:n][len(dst)] == &decoded[0] {
+		return dst[:n], nil
+	}
+	return append(dst, decoded...), nil // the frame does not say its size, or there are several
 }
+
+// zstdMargin is the free memory behind the content with which the decoder is fastest, in bytes.
+const zstdMargin = 16
 
 // Inflate decodes the body of a request by its Content-Encoding: none ("" or "identity"), "gzip" or "zstd", in any
 // letter case. Whatever the body claims, memory stays below max, or below zstd's window where that is larger. Without

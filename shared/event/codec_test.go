@@ -93,6 +93,27 @@ func TestCodecChecksTheContent(t *testing.T) {
 	}
 }
 
+// TestDecompressBehindMuch checks that the maximum is that of one call: what dst holds does not count. Speed appends all
+// records of an invocation to one batch.
+func TestDecompressBehindMuch(t *testing.T) {
+	const max = 1 << 16
+	codec := newCodec(t, max)
+	lines := bytes.Repeat([]byte("some lines\n"), max/11)
+	for name, data := range map[string][]byte{
+		"with its size": codec.Compress(nil, lines), "without its size": streamed(t, lines),
+		"two frames": append(codec.Compress(nil, lines[:11000]), codec.Compress(nil, lines[11000:])...),
+	} {
+		for _, room := range []int{0, 10, 1 << 20} {
+			before := make([]byte, 9<<20, 9<<20+room)
+			before[0], before[len(before)-1] = 1, 2
+			got, err := codec.Decompress(before, data)
+			if err != nil || !bytes.Equal(got, append(before, lines...)) {
+				t.Errorf("%s, %d bytes of room: %d bytes, %v; want %d", name, room, len(got), err, len(before)+len(lines))
+			}
+		}
+	}
+}
+
 func TestDecompressErrors(t *testing.T) {
 	const max = 1 << 16
 	codec := newCodec(t, max)

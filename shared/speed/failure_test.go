@@ -330,6 +330,19 @@ func TestSetAside(t *testing.T) {
 	}
 }
 
+// TestManyLinesInAnInvocation checks that no record is set aside because many lines stand before it. The codec decodes 8
+// MiB at most in one call; the records of an invocation may hold more.
+func TestManyLinesInAnInvocation(t *testing.T) {
+	s := newFixture(t, byUser())
+	var batch []stream.Record
+	for range 12 {
+		batch = append(batch, s.record(0, many(5000, 3)...)) // 0.9 MB of lines
+	}
+	if report := s.apply(t, batch...); report.SetAside != 0 || report.Events != 60_000 {
+		t.Errorf("%d records set aside, %d events applied, want 0 and 60000", report.SetAside, report.Events)
+	}
+}
+
 // TestSetAsideFails checks a record that can neither be decoded nor set aside. It stops its lane from the lane's first
 // record on, since applied positions would pass it otherwise. The other lanes continue.
 func TestSetAsideFails(t *testing.T) {

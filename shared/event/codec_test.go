@@ -93,8 +93,8 @@ func TestCodecChecksTheContent(t *testing.T) {
 	}
 }
 
-// TestDecompressBehindMuch checks that the maximum is that of one call: what dst holds does not count. Speed appends all
-// records of an invocation to one batch.
+// TestDecompressBehindMuch checks that the maximum is that of one call: what dst holds does not count. Speed appends
+// all records of an invocation to one batch.
 func TestDecompressBehindMuch(t *testing.T) {
 	const max = 1 << 16
 	codec := newCodec(t, max)

@@ -330,8 +330,8 @@ func TestSetAside(t *testing.T) {
 	}
 }
 
-// TestManyLinesInAnInvocation checks that no record is set aside because many lines stand before it. The codec decodes 8
-// MiB at most in one call; the records of an invocation may hold more.
+// TestManyLinesInAnInvocation checks that no record is set aside because many lines stand before it. The codec decodes
+// 8 MiB at most in one call; the records of an invocation may hold more.
 func TestManyLinesInAnInvocation(t *testing.T) {
 	s := newFixture(t, byUser())
 	var batch []stream.Record

@@ -264,16 +264,16 @@ func TestEveryFunctionIsWatched(t *testing.T) {
 	}
 }
 
-// TestAlarmPrice checks that docs/deploy.md counts the alarms, at $0.10 a month each, and that no alarm takes longer
+// TestAlarmPrice checks that docs/cost.md counts the alarms, at $0.10 a month each, and that no alarm takes longer
 // than CloudWatch permits for periods below an hour.
 func TestAlarmPrice(t *testing.T) {
 	alarms := application(t).resources("AWS::CloudWatch::Alarm")
-	body, err := os.ReadFile("../docs/deploy.md")
+	body, err := os.ReadFile("../docs/cost.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if said := fmt.Sprintf("%d alarms x $0.10", len(alarms)); !strings.Contains(string(body), said) {
-		t.Errorf("docs/deploy.md does not say %q", said)
+		t.Errorf("docs/cost.md does not say %q", said)
 	}
 	for _, r := range alarms {
 		if a := ruleOf(t, r); a.n*a.period > 24*60 || math.Mod(float64(a.period), 1) != 0 {

@@ -3,6 +3,7 @@ package infra_test
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/anabranch/anabranch/infra/costs"
 )
@@ -16,15 +17,27 @@ func TestCountedFigures(t *testing.T) {
 	}
 	is := c.Values()
 	of := func(parameter string) float64 { return float64(number(t, app.parameter(parameter)["Default"])) }
+	span := func(parameter string) time.Duration {
+		d, err := time.ParseDuration(text(app.parameter(parameter)["Default"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
 	for figure, want := range map[string]float64{
-		"lanes":     of("Lanes"),
-		"window":    of("BatchingWindow"),
-		"kept_days": of("StreamRetention")/24 - 1,
-		"ticks":     30 * 24 * 60 / of("BatchEvery") / 1e6,
-		"alarms":    float64(len(app.resources("AWS::CloudWatch::Alarm"))),
-		"ingest_gb": of("IngestMemory") / 1024,
-		"speed_gb":  of("SpeedMemory") / 1024,
-		"batch_gb":  of("BatchMemory") / 1024,
+		"lanes":      of("Lanes"),
+		"window":     of("BatchingWindow"),
+		"shards":     of("Shards"),
+		"retention":  of("StreamRetention"),
+		"slot":       span("Slot").Seconds(),
+		"lookback":   span("Lookback").Seconds(),
+		"batch_size": of("BatchSize"),
+		"audits":     (30 * 24 * time.Hour).Hours() / span("AuditEvery").Hours(),
+		"ticks":      30 * 24 * 60 / of("BatchEvery") / 1e6,
+		"alarms":     float64(len(app.resources("AWS::CloudWatch::Alarm"))),
+		"ingest_gb":  of("IngestMemory") / 1024,
+		"speed_gb":   of("SpeedMemory") / 1024,
+		"batch_gb":   of("BatchMemory") / 1024,
 	} {
 		if got := is[figure]; math.Abs(got-want) > 1e-9 {
 			t.Errorf("infra/costs/costs.yaml has %s = %v, but the template %v", figure, got, want)

@@ -252,8 +252,9 @@ func rules() map[string]rule {
 		},
 
 		"cmd/anabranch": {
-			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/dev",
-				"cmd/anabranch/doctor", "cmd/anabranch/explain", "cmd/anabranch/fold", "cmd/anabranch/plan", examples, lint,
+			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/cost",
+				"cmd/anabranch/dev", "cmd/anabranch/doctor", "cmd/anabranch/explain", "cmd/anabranch/fold",
+				"cmd/anabranch/plan", "infra/costs", examples, lint,
 				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/agents", "shared/api",
 				"shared/calendar", "shared/event", "shared/release",
 				"shared/setting", "shared/spreadsheet", "shared/view", viewfile, spelling},
@@ -265,6 +266,10 @@ func rules() map[string]rule {
 		"cmd/anabranch/explain": {[]string{examples, fields, "cmd/anabranch/fold", "shared/event", "shared/view"}, nil},
 		"cmd/anabranch/plan":    {[]string{"cmd/anabranch/fold", "infra/costs", "shared/view"}, nil},
 		"cmd/anabranch/fold":    {[]string{"shared/event", "shared/view"}, nil},
+		"cmd/anabranch/cost": {
+			[]string{"cmd/anabranch/fold", "infra/costs", "localstack/sample", "shared/event", "shared/lifecycle",
+				"shared/setting", "shared/view", viewfile, "shared/viewstore"}, []string{ulid},
+		},
 
 		"cmd/anabranch/doctor": {[]string{"cmd/anabranch/client", "shared/api", "shared/setting"}, nil},
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
@@ -485,7 +490,7 @@ func checkYAML(p listed) (problems []string) {
 	switch p.name() {
 	case viewfile, "functions/batch", "cmd/anabranch", "cmd/anabranch/cases", lint, "shared/agents", "functions/mcp",
 		"functions/mcp/handler", "cmd/anabranch/dev",
-		"cmd/anabranch/plan", "shared/simulation",
+		"cmd/anabranch/plan", "cmd/anabranch/cost", "shared/simulation",
 		"shared/simulation/history", "shared/simulation/mutants/play":
 		return nil
 	}

@@ -49,7 +49,7 @@ autoload -Uz compinit && compinit
 compdef _anabranch anabranch
 `,
 	"fish": `complete -c anabranch -f -a '(anabranch complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
-complete -c anabranch -F -n '__fish_seen_subcommand_from send dev views'
+complete -c anabranch -F -n '__fish_seen_subcommand_from send dev views cost'
 `,
 }
 

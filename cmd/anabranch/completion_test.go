@@ -19,7 +19,7 @@ func TestComplete(t *testing.T) {
 		want  string
 	}{
 		"commands":                  {[]string{"q"}, "query"},
-		"no word":                   {nil, "dev send query keys views smoke doctor mcp help version completion"},
+		"no word":                   {nil, "dev send query keys views cost smoke doctor mcp help version completion"},
 		"commands below a command":  {[]string{"views", "ro"}, "rollback"},
 		"flags":                     {[]string{"query", "--to"}, "--to --total --top"},
 		"values of a flag":          {[]string{"query", "errors", "-o", ""}, "table json csv ndjson"},

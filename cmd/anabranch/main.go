@@ -26,6 +26,7 @@ type CLI struct {
 	Query  QueryCmd  `cmd:"" help:"Query the windows of a view, of one key or of many."`
 	Keys   KeysCmd   `cmd:"" help:"List the keys of a view."`
 	Views  ViewsCmd  `cmd:"" help:"List the views, describe one, or operate them."`
+	Cost   CostCmd   `cmd:"" help:"Compute what a stack costs on AWS for your events and views."`
 	Smoke  SmokeCmd  `cmd:"" help:"Check a running server end to end, within a minute."`
 	Doctor DoctorCmd `cmd:"" help:"Check a server and its stack, and say what to do."`
 	MCP    MCPCmd    `cmd:"" name:"mcp" help:"Offer the views of a server to an assistant (MCP)."`
@@ -73,6 +74,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // run parses the arguments, runs the command and prints its error. It returns the exit code.
 func (w *world) run(ctx context.Context, args []string) int {
+	costDefaults, err := costVars()
+	if err != nil {
+		return w.report(err)
+	}
 	ended := -1 // --help and --version set it: they need no command
 	parser, err := kong.New(
 		&CLI{},
@@ -80,6 +85,7 @@ func (w *world) run(ctx context.Context, args []string) int {
 		kong.Description(description),
 		kong.Vars{"version": w.version},
 		flagVars(),
+		costDefaults,
 		kong.Writers(w.stdout, w.stderr),
 		kong.Exit(func(code int) { ended = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),

@@ -185,7 +185,7 @@ func printPlan(w io.Writer, p planned) error {
 		text += fmt.Sprintf("  items    %d to %d, with %d to %d bytes of numbers\n", e.From.Items.Count, e.To.Items.Count,
 			e.From.Items.Bytes, e.To.Items.Bytes)
 		text += fmt.Sprintf("  writes   %d to %d write units\n", e.From.Items.WriteUnits, e.To.Items.WriteUnits)
-		text += fmt.Sprintf("  dollars  %.4f to %.4f, at the prices of docs/deploy.md\n", e.From.Dollars, e.To.Dollars)
+		text += fmt.Sprintf("  dollars  %.4f to %.4f, at the prices of docs/cost.md\n", e.From.Dollars, e.To.Dollars)
 		text += fmt.Sprintf("  seconds  %.0f to %.0f, if the table is new and takes %d write units a second\n",
 			math.Ceil(e.From.Seconds), math.Ceil(e.To.Seconds), plan.UnitsPerSecond)
 	}

@@ -1,5 +1,5 @@
-// Package costs computes what Anabranch costs on AWS from the figures in costs.yaml. docs/deploy.md shows its tables,
-// and a test compares them. infra/experiments estimates its experiments with the same prices.
+// Package costs computes what Anabranch costs on AWS from the figures in costs.yaml. anabranch cost prints bills,
+// docs/cost.md shows its tables, and infra/experiments estimates its experiments with the same prices.
 //
 // The figures, and the formulas over them, are data. This package only evaluates them.
 package costs
@@ -36,11 +36,10 @@ type Figure struct {
 	Measured string  `yaml:"measured"` // name of the experiment that measures it; "" for none
 }
 
-// Part is one row of a table of costs.
+// Part is what something costs.
 type Part struct {
 	Name string `yaml:"part"`
-	Is   string `yaml:"is"`   // formula for dollars a month
-	Busy bool   `yaml:"busy"` // whether an idle stack does not cost it
+	Is   string `yaml:"is"` // formula for dollars a month
 }
 
 // Step is a formula that parts use by its name.
@@ -50,13 +49,21 @@ type Step struct {
 	Says string `yaml:"says"`
 }
 
+// Measure is a number that formulas need and that a sample of events decides.
+type Measure struct {
+	Name string `yaml:"name"`
+	Is   string `yaml:"is"` // unit and meaning
+}
+
 // Costs holds all figures and formulas.
 type Costs struct {
-	Figures   []Figure         `yaml:"figures"`
-	Workloads []map[string]any `yaml:"workloads"`
-	Steps     []Step           `yaml:"steps"`
-	Parts     []Part           `yaml:"parts"`
-	Idle      []Part           `yaml:"idle"`
+	Date     string    `yaml:"date"` // month and year of the prices
+	Figures  []Figure  `yaml:"figures"`
+	Measured []Measure `yaml:"measured"`
+	Steps    []Step    `yaml:"steps"`
+	Parts    []Part    `yaml:"parts"` // what events cost
+	Kept     []Part    `yaml:"kept"`  // what each month of the archive costs for as long as it is kept
+	Idle     []Part    `yaml:"idle"`  // what a stack costs without events
 }
 
 // Read returns the figures and formulas of costs.yaml.
@@ -79,74 +86,73 @@ func (c Costs) Values() map[string]float64 {
 	return values
 }
 
+// Line is a part with its dollars a month.
+type Line struct {
+	Part
+	Dollars float64
+}
+
+// Bill is what a stack costs a month, of 30 days.
+type Bill struct {
+	Events, Requests  float64 // a month, in millions
+	Parts, Kept, Idle []Line  // Kept: for one month of the archive
+}
+
+// Sum adds the dollars of some lines.
+func Sum(lines ...[]Line) (dollars float64) {
+	for _, some := range lines {
+		for _, l := range some {
+			dollars += l.Dollars
+		}
+	}
+	return dollars
+}
+
+// Sum is what all parts cost a month, in dollars.
+func (b Bill) Sum() float64 { return Sum(b.Parts, b.Kept, b.Idle) }
+
 // month is the number of seconds of a month of 30 days, in millions.
 const month = 2.592
 
-// valuesOf returns the values that the formulas of a workload's column may use.
-func (c Costs) valuesOf(workload map[string]any) (map[string]float64, error) {
+// Bill computes the bill for values by their names: e, B, all that is measured, and figures that differ from those of
+// costs.yaml.
+//
+// Errors: a formula is not valid, or a value is missing. Do not retry.
+func (c Costs) Bill(given map[string]float64) (b Bill, err error) {
 	values := c.Values()
-	for name, value := range workload {
-		if name == "title" {
-			continue
-		}
-		number, err := numberOf(value)
-		if err != nil {
-			return nil, fmt.Errorf("workload %v, %s: %w", workload["title"], name, err)
-		}
-		values[name] = number
-	}
+	maps.Copy(values, given)
 	values["N"] = month * values["e"]
 	values["Q"] = values["N"] / values["B"]
+	b.Events, b.Requests = values["N"], values["Q"]
 	for _, s := range c.Steps {
-		value, err := Evaluate(s.Is, values)
-		if err != nil {
-			return nil, fmt.Errorf("step %s: %w", s.Name, err)
+		if values[s.Name], err = Evaluate(s.Is, values); err != nil {
+			return b, fmt.Errorf("step %s: %w", s.Name, err)
 		}
-		values[s.Name] = value
 	}
-	return values, nil
+	for _, list := range []struct {
+		of    []Part
+		lines *[]Line
+	}{{c.Parts, &b.Parts}, {c.Kept, &b.Kept}, {c.Idle, &b.Idle}} {
+		for _, p := range list.of {
+			dollars, err := Evaluate(p.Is, values)
+			if err != nil {
+				return b, fmt.Errorf("part %s: %w", p.Name, err)
+			}
+			*list.lines = append(*list.lines, Line{p, dollars})
+		}
+	}
+	return b, nil
 }
 
-func numberOf(value any) (float64, error) {
-	switch v := value.(type) {
-	case float64:
-		return v, nil
-	case uint64:
-		return float64(v), nil
+// IdleBill computes the bill of a stack to which no event comes. given has figures that differ from those of
+// costs.yaml.
+//
+// Errors: those of Bill.
+func (c Costs) IdleBill(given map[string]float64) (Bill, error) {
+	values := map[string]float64{"e": 0, "B": 1}
+	for _, m := range c.Measured {
+		values[m.Name] = 0
 	}
-	return 0, fmt.Errorf("%v is not a number", value)
-}
-
-// Dollars returns what each part costs a month under a workload, and then each part of an idle stack.
-func (c Costs) Dollars(workload map[string]any) ([]float64, error) {
-	values, err := c.valuesOf(workload)
-	if err != nil {
-		return nil, err
-	}
-	var all []float64
-	for _, p := range append(append([]Part{}, c.Parts...), c.Idle...) {
-		dollars, err := Evaluate(p.Is, values)
-		if err != nil {
-			return nil, fmt.Errorf("part %s: %w", p.Name, err)
-		}
-		all = append(all, dollars)
-	}
-	return all, nil
-}
-
-// IdleDollars returns what each part of an idle stack costs a month. A part that only events cause costs nothing.
-func (c Costs) IdleDollars() (all []float64, sum float64, err error) {
-	values := maps.Clone(c.Values())
-	values["kb_gb"] = 1024e6 / (1 << 30)
-	for _, p := range c.Idle {
-		dollars, err := Evaluate(p.Is, values)
-		if err != nil {
-			return nil, 0, fmt.Errorf("part %s: %w", p.Name, err)
-		}
-		if p.Busy {
-			dollars = 0
-		}
-		all, sum = append(all, dollars), sum+dollars
-	}
-	return all, sum, nil
+	maps.Copy(values, given)
+	return c.Bill(values)
 }

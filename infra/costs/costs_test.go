@@ -1,95 +1,99 @@
 package costs_test
 
 import (
-	"flag"
 	"math"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/infra/costs"
 )
 
-const page = "../../docs/deploy.md"
-
-var update = flag.Bool("update", false, "write the tables to docs/deploy.md")
-
-// TestTables checks that docs/deploy.md shows the tables that follow from the figures.
-func TestTables(t *testing.T) {
+func read(t *testing.T) costs.Costs {
+	t.Helper()
 	c, err := costs.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, err := c.Tables()
+	return c
+}
+
+// TestIdleHour checks that the figures of an idle hour are those that are counted at the wire.
+func TestIdleHour(t *testing.T) {
+	text, err := os.ReadFile("../../localstack/wire/counts/testdata/hour.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(body)
-	for name, want := range tables {
-		before, rest, ok := strings.Cut(text, "<!-- costs: "+name+" -->\n")
-		got, after, ends := strings.Cut(rest, "<!-- end -->\n")
-		if !ok || !ends {
-			t.Errorf("%s has no place for table %q: <!-- costs: %s -->", page, name, name)
-			continue
+	counted := map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Fields(line)
+		switch {
+		case len(cells) == 4 && cells[0] == "all": // all, requests, write units, read units
+			counted["hour_writes"], counted["hour_reads"] = number(t, cells[2]), number(t, cells[3])
+		case len(cells) == 7 && cells[1] == "s3": // function, service, operation, of, requests, and two units
+			name := map[string]string{"GetObject": "hour_gets", "ListObjectsV2": "hour_lists"}[cells[2]]
+			if name == "" {
+				t.Errorf("an idle hour has %s, which no figure counts", cells[2])
+			}
+			counted[name] += number(t, cells[4])
 		}
-		if diff := cmp.Diff(want, got); diff != "" && !*update {
-			t.Errorf("table %q (-costs.yaml +%s), mend it with go test ./infra/costs -update:\n%s", name, page, diff)
-		}
-		text = before + "<!-- costs: " + name + " -->\n" + want + "<!-- end -->\n" + after
 	}
-	if *update {
-		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
+	is := read(t).Values()
+	for _, name := range []string{"hour_writes", "hour_reads", "hour_gets", "hour_lists"} {
+		if is[name] != counted[name] {
+			t.Errorf("%s is %v, but counted are %v", name, is[name], counted[name])
 		}
 	}
 }
 
-// TestReadme checks that the README shows the sums of a month.
-func TestReadme(t *testing.T) {
-	c, err := costs.Read()
+func number(t *testing.T, text string) float64 {
+	t.Helper()
+	value, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, err := c.Tables()
-	if err != nil {
-		t.Fatal(err)
+	return value
+}
+
+// TestIdleIsCheap checks the limit that the project has set itself: an idle stack with one shard.
+func TestIdleIsCheap(t *testing.T) {
+	const most = 18
+	bill, err := read(t).IdleBill(map[string]float64{"shards": 1, "retention": 24})
+	if err != nil || bill.Sum() > most || costs.Sum(bill.Parts, bill.Kept) != 0 {
+		t.Errorf("an idle stack with one shard costs $%.2f a month, %v; want at most $%d", bill.Sum(), err, most)
 	}
-	body, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, sums, _ := strings.Cut(tables["month"], "| **sum** |")
-	n := strings.FieldsFunc(sums, func(r rune) bool { return strings.ContainsRune(" |*\n", r) })
-	if len(n) != 6 {
-		t.Fatalf("the sums of a month are %q, want six", n)
-	}
-	for _, row := range []string{
-		"| 100 events a request | $" + n[1] + " | $" + n[3] + " | $" + n[5] + " |",
-		"| 1 event a request | $" + n[0] + " | $" + n[2] + " | $" + n[4] + " |",
+}
+
+// TestBills checks parts that depend on the stream, and that a missing value is named.
+func TestBills(t *testing.T) {
+	c := read(t)
+	for name, test := range map[string]struct {
+		given  map[string]float64
+		stream float64
+	}{
+		"on demand":           {map[string]float64{"shards": 0}, 28.80},
+		"a shard, 24 hours":   {map[string]float64{"shards": 1, "retention": 24}, 10.80},
+		"a shard, 72 hours":   {map[string]float64{"shards": 1, "retention": 72}, 25.20},
+		"two shards, a month": {map[string]float64{"shards": 2, "retention": 720}, 50.40},
 	} {
-		if !strings.Contains(string(body), row) {
-			t.Errorf("README.md does not say %s", row)
+		bill, err := c.IdleBill(test.given)
+		if err != nil || math.Abs(bill.Idle[0].Dollars-test.stream) > 0.001 {
+			t.Errorf("%s: the stream costs %v, %v; want %v", name, bill.Idle[0].Dollars, err, test.stream)
 		}
+	}
+	if _, err := c.Bill(map[string]float64{"e": 1, "B": 1}); err == nil || !strings.Contains(err.Error(), "unknown name") {
+		t.Errorf("error %v, want the name of what is missing", err)
 	}
 }
 
 // TestFigures checks that each figure says where it is from, and that some formula uses it.
 func TestFigures(t *testing.T) {
-	c, err := costs.Read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// These are for the text of docs/deploy.md, and for experiments.
-	others := map[string]bool{"shard_hour": true, "shard_kept": true, "payload_unit": true, "table_stored": true,
-		"recovery": true}
+	c := read(t)
+	others := map[string]bool{"table_stored": true, "recovery": true, "speed_items": true} // for the text of docs/cost.md
 	var formulas strings.Builder
-	for _, p := range append(append([]costs.Part{}, c.Parts...), c.Idle...) {
+	for _, p := range slices.Concat(c.Parts, c.Kept, c.Idle) {
 		formulas.WriteString(p.Is + "\n")
 	}
 	for _, s := range c.Steps {
@@ -112,17 +116,18 @@ func TestFigures(t *testing.T) {
 			t.Errorf("no formula uses %s", f.Name)
 		}
 	}
+	for _, m := range c.Measured {
+		if !strings.Contains(formulas.String(), m.Name) && !others[m.Name] {
+			t.Errorf("no formula uses %s, which is measured", m.Name)
+		}
+	}
 }
 
-// TestKnownSums checks three sums that docs/deploy.md says in its text, computed by hand.
+// TestKnownSums checks sums that are computed by hand.
 func TestKnownSums(t *testing.T) {
-	c, err := costs.Read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := c.Values()
+	values := read(t).Values()
 	for formula, want := range map[string]float64{
-		"720 * (shard_hour + shard_kept)":                                25.20, // Shards=1
+		"720 * (shard_hour + shard_kept)":                                25.20,
 		"invocation + ingest_gb * ingest_ms / 1000 * memory":             0.733, // a million requests of ingest
 		"720 * stream_hour":                                              28.80,
 		"max(1, 2) - min(3, 4) / 2":                                      0.5,

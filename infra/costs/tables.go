@@ -6,109 +6,45 @@ import (
 	"strings"
 )
 
-// Tables returns the tables of docs/deploy.md by their names, in Markdown.
+// IdleTable has the parts that cost without an event, in Markdown.
 //
-// Errors: a formula is not valid. Do not retry.
-func (c Costs) Tables() (map[string]string, error) {
-	month, err := c.monthTable()
-	if err != nil {
-		return nil, err
-	}
-	idle, err := c.idleTable()
-	if err != nil {
-		return nil, err
-	}
-	return map[string]string{
-		"month": month, "idle": idle, "arithmetic": c.arithmeticTable(), "per event": c.eventTable(),
-		"figures": c.figureTable(List, Quoted, Counted), "assumed": c.AssumedTable(nil),
-	}, nil
-}
-
-// monthTable has a column of dollars for each workload.
-func (c Costs) monthTable() (string, error) {
-	head, line := "| ", "|---|"
-	rows := make([]string, 0, len(c.Parts)+1)
-	for _, p := range c.Parts {
-		rows = append(rows, "| "+p.Name)
-	}
-	rows = append(rows, "| what an idle stack costs, and the metrics that events print")
-	sums := "| **sum**"
-	for _, w := range c.Workloads {
-		dollars, err := c.Dollars(w)
-		if err != nil {
-			return "", err
-		}
-		sum, idle := 0.0, 0.0
-		for i, d := range dollars {
-			sum += d
-			if i < len(c.Parts) {
-				rows[i] += " | " + money(d)
-			} else {
-				idle += d
-			}
-		}
-		rows[len(c.Parts)] += " | " + money(idle)
-		head, line, sums = head+fmt.Sprintf("| %v ", w["title"]), line+"---:|", sums+" | **"+thousands(sum, 0)+"**"
-	}
-	return table(head+"|", line, append(rows, sums)), nil
-}
-
-// idleTable has the parts that cost without an event.
-func (c Costs) idleTable() (string, error) {
-	dollars, sum, err := c.IdleDollars()
+// Errors: those of Bill.
+func (c Costs) IdleTable() (string, error) {
+	bill, err := c.IdleBill(nil)
 	if err != nil {
 		return "", err
 	}
 	var rows []string
-	for i, p := range c.Idle {
-		if !p.Busy {
-			rows = append(rows, fmt.Sprintf("| %s | `%s` | %s", p.Name, p.Is, money(dollars[i])))
-		}
+	for _, l := range bill.Idle {
+		rows = append(rows, fmt.Sprintf("| %s | `%s` | %s", l.Name, l.Is, Money(l.Dollars)))
 	}
-	rows = append(rows, "| **sum** | | **"+money(sum)+"**")
-	return table("| a month | arithmetic | $ |", "|---|---|---:|", rows), nil
+	rows = append(rows, "| **sum** | | **"+Money(bill.Sum())+"**")
+	return Table("| a month | arithmetic | $ |", "|---|---|---:|", rows), nil
 }
 
-// arithmeticTable has the formula of each part.
-func (c Costs) arithmeticTable() string {
+// ArithmeticTable has the formula of each part that events cost, in Markdown.
+func (c Costs) ArithmeticTable() string {
 	var rows []string
 	for _, s := range c.Steps {
 		rows = append(rows, fmt.Sprintf("| `%s`: %s | `%s`", s.Name, s.Says, s.Is))
 	}
-	for _, p := range c.Parts {
+	for _, p := range append(append([]Part{}, c.Parts...), c.Kept...) {
 		rows = append(rows, fmt.Sprintf("| %s | `%s`", p.Name, p.Is))
 	}
-	return table("| part | arithmetic |", "|---|---|", rows)
+	return Table("| part | arithmetic |", "|---|---|", rows)
 }
 
-// eventTable has what the keys of the sample decide.
-func (c Costs) eventTable() string {
-	head, line := "| per event ", "|---|"
-	names := []string{"speed_items", "seen_items", "base_items", "archived", "in_kb", "out_kb"}
-	rows := make([]string, len(names))
-	for i, name := range names {
-		rows[i] = "| `" + name + "`"
-	}
-	for _, w := range c.Workloads {
-		head, line = head+fmt.Sprintf("| %v ", w["title"]), line+"---:|"
-		for i, name := range names {
-			rows[i] += fmt.Sprintf(" | %v", w[name])
-		}
-	}
-	return table(head+"|", line, rows)
-}
-
-// figureTable has the figures of some kinds, kind by kind.
-func (c Costs) figureTable(kinds ...Kind) string {
+// FigureTable has the figures of some kinds, kind by kind, in Markdown.
+func (c Costs) FigureTable(kinds ...Kind) string {
 	var rows []string
 	for _, kind := range kinds {
 		for _, f := range c.Figures {
 			if f.Kind == kind {
-				rows = append(rows, fmt.Sprintf("| `%s` | %s | %s | %s | %s", f.Name, number(f.Value), f.Unit, f.Kind, f.Source))
+				rows = append(rows, fmt.Sprintf("| `%s` | %s | %s | %s | %s", f.Name, Number(f.Value), f.Unit, f.Kind, f.Source))
 			}
 		}
 	}
-	return table("| figure | value | unit | kind | where |", "|---|---:|---|---|---|", rows)
+	return Table("| figure | value | unit | kind | where |", "|---|---:|---|---|---|", rows)
 }
 
 // NotMeasured is what AssumedTable says of a figure that nobody has measured.
@@ -126,7 +62,7 @@ func (c Costs) AssumedTable(measured map[string]string) string {
 		if f.Kind != Assumed {
 			continue
 		}
-		row := fmt.Sprintf("| `%s` | %s | %s", f.Name, number(f.Value), f.Unit)
+		row := fmt.Sprintf("| `%s` | %s | %s", f.Name, Number(f.Value), f.Unit)
 		if f.Source != "" {
 			row += "; " + f.Source
 		}
@@ -139,19 +75,22 @@ func (c Costs) AssumedTable(measured map[string]string) string {
 		}
 		rows = append(rows, row)
 	}
-	return table(head, line, rows)
+	return Table(head, line, rows)
 }
 
-func table(head, line string, rows []string) string {
+// Table joins the lines of a table in Markdown. Each row lacks its last "|".
+func Table(head, line string, rows []string) string {
 	return head + "\n" + line + "\n" + strings.Join(rows, " |\n") + " |\n"
 }
 
-func money(dollars float64) string { return thousands(dollars, 2) }
+// Money writes dollars with cents.
+func Money(dollars float64) string { return Thousands(dollars, 2) }
 
-func number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
+// Number writes a number with the digits that it has.
+func Number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
 
-// thousands formats a number with commas.
-func thousands(value float64, digits int) string {
+// Thousands writes a number with commas and some digits behind the point.
+func Thousands(value float64, digits int) string {
 	text := strconv.FormatFloat(value, 'f', digits, 64)
 	whole, rest, _ := strings.Cut(text, ".")
 	for i := len(whole) - 3; i > 0; i -= 3 {

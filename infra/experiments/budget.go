@@ -60,10 +60,11 @@ func (u Use) dollars(c costs.Costs) (float64, error) {
 
 // estimate is the formula of an estimate in dollars. A request brings its records to each lane, and speed is called for
 // each lane and BatchingWindow. Each call writes and reads a few items, and 0.02 units an event for seen items.
-const estimate = "requests * (api + invocation + ingest_gb * ingest_ms / 1000 * memory + put + get + lists * put" +
+const estimate = "requests * (api + invocation + ingest_gb * ingest_ms / 1000 * memory + put + get" +
+	" + (lookback / 3 + (lookback + 10 * slot) / 10) / slot / 1000 * put" +
 	" + batch_gb * object_ms / 1000 * memory + request_log / 1000000 * 1000 * log)" +
 	" + events * ingest_gb * ingest_event_ms / 1000 * memory" +
-	" + (requests * lanes + events * 0.4) * (stream_in + stream_out + kept_days / 30 * stream_kept)" +
+	" + (requests * lanes + events * 0.4) * (stream_in + stream_out + max(retention - 24, 0) / 720 * stream_kept)" +
 	" + calls * lanes / window * (invocation + speed_gb * speed_ms / 1000 * memory + 20 * (write_unit + read_unit))" +
 	" + events * 0.02 * write_unit + writes * write_unit" +
 	" + shards * (shard_hour + shard_kept) + gb_seconds * memory + s3 * put"

@@ -30,6 +30,9 @@ type Items struct {
 // itemHead is about what an item has besides its page and its key, in bytes.
 const itemHead = 150
 
+// WriteUnits returns about how many write units an item takes whose page has the given number of bytes.
+func WriteUnits(key view.Key, size int) int64 { return int64(size+len(key)+itemHead)/1024 + 1 }
+
 // Row is one row of a view: one key in one window.
 type Row struct {
 	Key        []string // a value per key field
@@ -43,6 +46,26 @@ type Row struct {
 // Shape: one View per definition, in their order.
 // Errors: a line is not one that ingest archives, or a definition does not compile. Not retryable.
 func Lines(definitions []view.Definition, lines []byte) ([]View, error) {
+	events, err := NewEvents(definitions, lines)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]View, len(events.Programs))
+	for i, delta := range events.Fold(events.Rows) {
+		views[i] = viewOf(events.Programs[i], delta)
+	}
+	return views, nil
+}
+
+// Events are events that can be folded in parts.
+type Events struct {
+	Programs []*view.Program // one per definition, in their order
+	Batch    *event.Batch
+	Rows     []int32 // of the batch, without duplicates: of several events with one source and id, the first one
+}
+
+// NewEvents reads archived lines. Its errors are those of Lines.
+func NewEvents(definitions []view.Definition, lines []byte) (*Events, error) {
 	set, err := view.Compile(definitions...)
 	if err != nil {
 		return nil, err
@@ -51,14 +74,17 @@ func Lines(definitions []view.Definition, lines []byte) ([]View, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := distinct(batch)
-	views := make([]View, len(set.Programs))
-	for i, p := range set.Programs {
-		delta := p.NewDelta()
-		delta.Fold(batch, slices.Clone(rows))
-		views[i] = viewOf(p, delta)
+	return &Events{set.Programs, batch, distinct(batch)}, nil
+}
+
+// Fold folds some of the rows, and returns one delta per program.
+func (e *Events) Fold(rows []int32) []*view.Delta {
+	deltas := make([]*view.Delta, len(e.Programs))
+	for i, p := range e.Programs {
+		deltas[i] = p.NewDelta()
+		deltas[i].Fold(e.Batch, slices.Clone(rows))
 	}
-	return views, nil
+	return deltas
 }
 
 // distinct returns the rows of a batch without the duplicates.
@@ -79,10 +105,10 @@ func distinct(b *event.Batch) (rows []int32) {
 func viewOf(p *view.Program, delta *view.Delta) View {
 	v := View{Definition: p.Definition, Folded: delta.Counts().Folded, Skips: delta.Skips()}
 	for page := range delta.Pages() {
-		size := int64(len(page.Encode()))
+		size := len(page.Encode())
 		v.Items.Count++
-		v.Items.Bytes += size
-		v.Items.WriteUnits += (size+int64(len(page.Key))+itemHead)/1024 + 1
+		v.Items.Bytes += int64(size)
+		v.Items.WriteUnits += WriteUnits(page.Key, size)
 		subset, key, _ := p.Definition.ValuesOf(page.Key)
 		if page.Key == view.SkippedKey || subset != view.FullKey {
 			continue

@@ -68,7 +68,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestEstimate checks the bounds against numbers computed by hand from the prices of docs/deploy.md.
+// TestEstimate checks the bounds against numbers computed by hand from the prices of docs/cost.md.
 func TestEstimate(t *testing.T) {
 	changes := []plan.Change{
 		{Builds: true, Items: fold.Items{Count: 100, Bytes: 5000, WriteUnits: 200}},

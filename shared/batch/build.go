@@ -8,7 +8,6 @@ import (
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lease"
 	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -89,26 +88,18 @@ func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, g target) (*view
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
 	}
-	folder := runs.NewFolder([]*view.Program{t.set.Programs[g.place]}, t.Parallel, t.Workers)
-	var (
-		known  runs.Known
-		in     runs.Input // each piece takes the memory of the one before
-		reader = t.reader()
-	)
+	reader := t.reader()
+	builder := reader.NewBuilder(t.set.Fields(), t.set.Programs[g.place], t.Parallel, t.Workers)
 	for _, run := range history {
 		m, err := reader.Manifest(ctx, run)
+		if err == nil {
+			err = builder.Add(ctx, m)
+		}
 		if err != nil {
 			return nil, err
 		}
-		for piece := range m.Pieces() {
-			if err := reader.ReadInto(ctx, t.set.Fields(), piece, &in); err != nil {
-				return nil, err
-			}
-			known.MarkDuplicates(&in, t.Parallel)
-			folder.Add(&in)
-		}
 	}
-	return folder.Deltas()[0], nil
+	return builder.Delta(), nil
 }
 
 // giveUp gives up a generation whose builds were killed, with the size of what they had to read.

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -14,7 +15,6 @@ type Folder struct {
 	workers     int
 	deltas      []*view.Delta        // one per program
 	evaluations [][]*view.Evaluation // per program, one per batch of a step
-	rows        [][2][]int32         // scratch of the workers
 }
 
 const (
@@ -34,7 +34,7 @@ const (
 func NewFolder(programs []*view.Program, parallel runner.Runner, workers int) *Folder {
 	f := &Folder{
 		programs: programs, parallel: parallel, workers: max(1, workers), deltas: make([]*view.Delta, len(programs)),
-		evaluations: make([][]*view.Evaluation, len(programs)), rows: make([][2][]int32, max(1, workers)),
+		evaluations: make([][]*view.Evaluation, len(programs)),
 	}
 	for i, program := range programs {
 		f.deltas[i] = program.NewDeltaOf(parts)
@@ -49,27 +49,38 @@ func (f *Folder) Add(in *Input) {
 		for ; last < len(in.Batches) && rows*len(f.programs) < stepRows; last++ {
 			rows += in.Batches[last].Len() + batchRows
 		}
-		f.step(in, first, last)
+		f.begin(last - first)
+		f.each(last-first, func(i int) { f.evaluate(i, in.Batches[first+i]) })
+		f.fold(in, first, last)
 		first = last
 	}
 }
 
-// step folds the batches from first to the one before last.
-func (f *Folder) step(in *Input, first, last int) {
-	n := last - first
+// begin makes evaluations for a number of batches.
+func (f *Folder) begin(batches int) {
 	for i, program := range f.programs {
-		for len(f.evaluations[i]) < n {
+		for len(f.evaluations[i]) < batches {
 			f.evaluations[i] = append(f.evaluations[i], program.NewEvaluation())
 		}
 	}
-	f.each(n, func(worker, batch int) {
-		scratch := &f.rows[worker]
-		scratch[0], scratch[1] = in.Rows(first+batch, scratch[0], scratch[1])
+}
+
+// evaluate evaluates a batch, the i-th of a step. It is safe for concurrent use for different i.
+func (f *Folder) evaluate(i int, b *event.Batch) {
+	for _, all := range f.evaluations {
+		all[i].EvaluateAll(b, parts)
+	}
+}
+
+// fold folds the batches from first to the one before last, which have been evaluated.
+func (f *Folder) fold(in *Input, first, last int) {
+	n := last - first
+	for i := range n {
 		for _, all := range f.evaluations {
-			all[batch].Evaluate(in.Batches[first+batch], scratch[0], scratch[1], parts)
+			all[i].Exclude(in.duplicatesOf(first + i))
 		}
-	})
-	f.each(parts, func(_, part int) {
+	}
+	f.each(parts, func(part int) {
 		for i, delta := range f.deltas {
 			delta.Add(part, f.evaluations[i][:n])
 		}
@@ -80,12 +91,12 @@ func (f *Folder) step(in *Input, first, last int) {
 }
 
 // each calls do for each number below n; each worker takes every so many-th.
-func (f *Folder) each(n int, do func(worker, i int)) {
+func (f *Folder) each(n int, do func(i int)) {
 	workers := min(n, f.workers)
 	// The work cannot fail.
 	_ = f.parallel(workers, func(worker int) error {
 		for i := worker; i < n; i += workers {
-			do(worker, i)
+			do(i)
 		}
 		return nil
 	})

@@ -24,7 +24,7 @@ type Input struct {
 	Duplicates int64  // number of duplicates
 	Conflicts  int64  // number of duplicates whose payload differs from the earlier copy's
 
-	// Memory for the next ReadInto.
+	// Memory for the next readInto.
 	batches []*event.Batch
 	seen    [][]Seen // per object
 }
@@ -36,16 +36,20 @@ type Input struct {
 // Errors: the error names the object that cannot be read.
 func (r Reader) Read(ctx context.Context, fields *event.Fields, m Manifest) (*Input, error) {
 	in := &Input{}
-	if err := r.ReadInto(ctx, fields, m, in); err != nil {
+	remember := func(i int) { in.seen[i] = r.remember(in.Batches[i], in.seen[i]) }
+	if err := r.readInto(ctx, fields, m, in, remember); err != nil {
 		return nil, err
 	}
 	in.batches, in.seen = nil, nil
 	return in, nil
 }
 
-// ReadInto is Read into the memory of an input that was read with the same fields, or of none. After an error the input
-// is undefined.
-func (r Reader) ReadInto(ctx context.Context, fields *event.Fields, m Manifest, in *Input) error {
+// readInto reads into the memory of an input that was read with the same fields, or of none. It calls remember for each
+// object once it has scanned the lines, while they are in the cache of a processor. remember fills in.seen of the
+// object, whose memory it may use. It is called for several objects at once. After an error the input is undefined.
+func (r Reader) readInto(
+	ctx context.Context, fields *event.Fields, m Manifest, in *Input, remember func(object int),
+) error {
 	m.Objects = slices.Clone(m.Objects)
 	in.reset(m)
 	err := r.Parallel(len(m.Objects), func(i int) error {
@@ -57,7 +61,7 @@ func (r Reader) ReadInto(ctx context.Context, fields *event.Fields, m Manifest, 
 		if err := r.decode(fields, body, in.Batches[i]); err != nil {
 			return fmt.Errorf("object %s: %w", key, err)
 		}
-		in.seen[i] = r.remember(in.Batches[i], in.seen[i][:0])
+		remember(i)
 		return nil
 	})
 	if err != nil {
@@ -96,13 +100,20 @@ func (r Reader) decode(fields *event.Fields, body []byte, into *event.Batch) (er
 
 // remember appends what a run stores of each event of a batch.
 func (r Reader) remember(b *event.Batch, seen []Seen) []Seen {
-	seen = slices.Grow(seen, b.Len())
+	seen = r.identify(b, seen)
+	for i := range seen {
+		seen[i].Payload = xxhash.Sum64(b.Payload(i))
+	}
+	return seen
+}
+
+// identify is remember without the hashes of the payloads.
+func (r Reader) identify(b *event.Batch, seen []Seen) []Seen {
+	seen = slices.Grow(seen, b.Len())[:b.Len()]
 	var scratch []byte
-	for i := range b.Len() {
-		var s Seen
-		s.Identity, scratch = b.Identity(i, r.Layout.HashKey, scratch)
-		s.Arrival, s.Payload = b.Stamps[i].Arrival(), xxhash.Sum64(b.Payload(i))
-		seen = append(seen, s)
+	for i := range seen {
+		seen[i] = Seen{Arrival: b.Stamps[i].Arrival()}
+		seen[i].Identity, scratch = b.Identity(i, r.Layout.HashKey, scratch)
 	}
 	return seen
 }
@@ -116,7 +127,7 @@ func (r Reader) lanesOf(seen []Seen) []LaneEvents {
 		if s.Arrival < r.Layout.Begins.Millis() {
 			continue
 		}
-		if _, added := distinct.add(s.Identity); added {
+		if distinct.add(s.Identity) {
 			perLane[r.Layout.Lane(s.Identity).N]++
 		}
 	}
@@ -151,6 +162,12 @@ func (in *Input) Rows(batch int, rows, duplicates []int32) (counted, dropped []i
 		}
 	}
 	return rows, duplicates
+}
+
+// duplicatesOf returns which rows of a batch are duplicates.
+func (in *Input) duplicatesOf(batch int) []bool {
+	start := in.Starts[batch]
+	return in.Duplicate[start : start+in.Batches[batch].Len()]
 }
 
 // drop marks event i as a duplicate of an earlier copy with the given payload.

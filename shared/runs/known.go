@@ -1,6 +1,8 @@
 package runs
 
 import (
+	"math/bits"
+
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/runner"
 )
@@ -9,84 +11,81 @@ import (
 // the order of their runs. The zero Known is empty and ready to use. It counts no conflicts: each run has counted its
 // own.
 type Known struct {
-	parts [1 << partBits]knownPart
+	parts [knownTasks * partsOfTask]identities
 }
 
-// partBits is the number of bits of an identity that choose its part. All processors mark parts at once, and the table
-// of one is small.
-const partBits = 6
-
-// knownPart holds the identities of a part.
-type knownPart struct {
-	identities identities
-	places     []int32 // of the input's events in Seen, in order
-	duplicates int64   // of the input
-}
+// The first bits of an identity choose its part. The parts of a task are marked by one processor. There are several, so
+// that only a small table grows at a time.
+const (
+	knownTasks  = 8
+	partsOfTask = 8
+)
 
 // MarkDuplicates marks every event of the input whose identity came before, in this input or an earlier one.
 func (k *Known) MarkDuplicates(in *Input, parallel runner.Runner) {
-	for i := range k.parts {
-		k.parts[i].places, k.parts[i].duplicates = k.parts[i].places[:0], 0
-	}
-	for i, s := range in.Seen {
-		part := &k.parts[s.Identity.Hi>>(64-partBits)]
-		part.places = append(part.places, int32(i))
-	}
+	var duplicates [knownTasks]int64
 	// The work cannot fail.
-	_ = parallel(len(k.parts), func(part int) error {
-		k.parts[part].markDuplicates(in)
+	_ = parallel(knownTasks, func(task int) error {
+		for i := range in.Seen {
+			id := in.Seen[i].Identity
+			part := id.Hi >> 58
+			if int(part/partsOfTask) == task && !k.parts[part].add(id) {
+				in.Duplicate[i] = true
+				duplicates[task]++
+			}
+		}
 		return nil
 	})
-	for i := range k.parts {
-		in.Duplicates += k.parts[i].duplicates
+	for _, n := range duplicates {
+		in.Duplicates += n
 	}
 }
 
-func (p *knownPart) markDuplicates(in *Input) {
-	for _, i := range p.places {
-		if _, added := p.identities.add(in.Seen[i].Identity); !added {
-			in.Duplicate[i] = true
-			p.duplicates++
-		}
-	}
-}
-
-// identities numbers distinct identities from 0. The zero identities is empty and ready to use.
+// identities is a set of identities. The zero identities is empty and ready to use.
 //
 // The table is open-addressed, for the reason that copies gives. Identities are keyed hashes, so nobody can choose them
-// to crowd one slot.
+// to crowd one slot. An identity is at the slot that its lower half points to, or at the next free one, so that a table
+// grows in the order of its slots.
 type identities struct {
-	all   []event.Identity
-	slots []int32 // the number of an identity plus one, 0 for none, where its hash points or at the next free slot
+	slots []event.Identity // the zero Identity: free
+	count int
 }
 
-// add returns the number of an identity, and whether it is new.
-func (t *identities) add(id event.Identity) (number int32, added bool) {
-	if 4*len(t.all) >= 3*len(t.slots) {
+// add adds an identity, and reports whether it is new.
+func (t *identities) add(id event.Identity) (added bool) {
+	if id == (event.Identity{}) {
+		id.Lo = 1 // two identities are one now, which is as unlikely as that two events have the same identity
+	}
+	if 4*t.count >= 3*len(t.slots) {
 		t.grow()
 	}
 	slot := t.find(id)
-	if n := t.slots[slot]; n != 0 {
-		return n - 1, false
+	if t.slots[slot] == id {
+		return false
 	}
-	t.all = append(t.all, id)
-	t.slots[slot] = int32(len(t.all))
-	return int32(len(t.all)) - 1, true
+	t.slots[slot] = id
+	t.count++
+	return true
 }
 
 // find returns the slot of an identity, or the free one where it belongs.
 func (t *identities) find(id event.Identity) int {
-	mask := len(t.slots) - 1
-	slot := int(id.Lo) & mask
-	for t.slots[slot] != 0 && t.all[t.slots[slot]-1] != id {
-		slot = (slot + 1) & mask
+	high, _ := bits.Mul64(id.Lo, uint64(len(t.slots)))
+	slot := int(high)
+	for t.slots[slot] != id && t.slots[slot] != (event.Identity{}) {
+		if slot++; slot == len(t.slots) {
+			slot = 0
+		}
 	}
 	return slot
 }
 
 func (t *identities) grow() {
-	t.slots = make([]int32, max(16, 2*len(t.slots)))
-	for n, id := range t.all {
-		t.slots[t.find(id)] = int32(n) + 1
+	before := t.slots
+	t.slots = make([]event.Identity, 16+len(before)*3/2)
+	for _, id := range before {
+		if id != (event.Identity{}) {
+			t.slots[t.find(id)] = id
+		}
 	}
 }

@@ -56,13 +56,20 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) { d.fold(b, rows, nil) }
 
 // Touch adds the pages of the given rows to the delta without counting the rows: those that Fold would have added them
 // to. Duplicates must move their items' horizon like other events.
-func (d *Delta) Touch(b *event.Batch, rows []int32) { d.fold(b, nil, rows) }
+func (d *Delta) Touch(b *event.Batch, rows []int32) {
+	duplicate := make([]bool, b.Len())
+	for _, row := range rows {
+		duplicate[row] = true
+	}
+	d.fold(b, rows, duplicate)
+}
 
-func (d *Delta) fold(b *event.Batch, counted, duplicates []int32) {
+func (d *Delta) fold(b *event.Batch, rows []int32, duplicate []bool) {
 	if d.own == nil {
 		d.own = d.program.NewEvaluation()
 	}
-	d.own.Evaluate(b, counted, duplicates, len(d.parts))
+	d.own.Evaluate(b, rows, len(d.parts))
+	d.own.Exclude(duplicate)
 	all := []*Evaluation{d.own}
 	for part := range d.parts {
 		d.Add(part, all)
@@ -81,23 +88,16 @@ func (d *Delta) Add(part int, all []*Evaluation) {
 	d.parts[part].add(g, part, all)
 }
 
-// Note adds what some evaluations have counted and skipped.
+// Note adds what some evaluations have counted, and what they could not use.
 func (d *Delta) Note(all []*Evaluation) {
 	for _, e := range all {
-		d.note(e.counts, e.skipped)
+		for _, row := range e.rows {
+			if !e.isDuplicate(row) {
+				d.counts.Folded++
+			}
+		}
+		d.skip(e)
 	}
-}
-
-func (d *Delta) note(counts Counts, skipped *Delta) {
-	d.counts.Folded += counts.Folded
-	d.counts.Skipped += counts.Skipped
-	if skipped == nil {
-		return
-	}
-	if d.skipped == nil {
-		d.skipped = d.program.Skipped.NewDelta()
-	}
-	d.skipped.Merge(skipped)
 }
 
 // Merge adds all of other, a delta of the same program. It leaves other unchanged.
@@ -105,7 +105,15 @@ func (d *Delta) Merge(other *Delta) {
 	for i := range other.parts {
 		d.mergePart(&other.parts[i])
 	}
-	d.note(other.counts, other.skipped)
+	d.counts.Folded += other.counts.Folded
+	d.counts.Skipped += other.counts.Skipped
+	if other.skipped == nil {
+		return
+	}
+	if d.skipped == nil {
+		d.skipped = d.program.Skipped.NewDelta()
+	}
+	d.skipped.Merge(other.skipped)
 }
 
 func (d *Delta) mergePart(from *part) {

@@ -40,33 +40,33 @@ func newFilled(p *Program) []filled {
 	return all
 }
 
-// fill fills e.chosen and e.columns for the rows, and notes what could not be used.
-func (e *Evaluation) fill(b *event.Batch, rows []int32) {
+// fill fills e.chosen and e.columns for e.rows, and notes what could not be used.
+func (e *Evaluation) fill() {
 	for i := range e.program.choices {
-		e.choose(b, rows, i)
+		e.choose(i)
 	}
 	for i, in := range e.program.inputs {
 		c, f := &e.chosen[in.choice], &e.columns[i]
 		for failed, row := range c.failed {
-			e.skip(b, row, e.program.placeOfInput(i), c.reasons[failed])
+			e.noteUnusable(row, e.program.placeOfInput(i), c.reasons[failed])
 		}
 		for j, argument := range in.arguments {
-			f.texts[j] = argument(b, c.rows, &f.columns[j], f.texts[j])
+			f.texts[j] = argument(e.batch, c.rows, &f.columns[j], f.texts[j])
 		}
-		e.skipArguments(b, c.rows, i)
+		e.noteArguments(c.rows, i)
 	}
 }
 
-// choose divides the rows by a condition.
-func (e *Evaluation) choose(b *event.Batch, rows []int32, at int) {
+// choose divides e.rows by a condition.
+func (e *Evaluation) choose(at int) {
 	condition, c := &e.program.choices[at], &e.chosen[at]
 	if condition.holds == nil {
-		c.rows = rows
+		c.rows = e.rows
 	} else {
 		c.rows, c.places, c.failed, c.reasons = c.rows[:0], c.places[:0], c.failed[:0], c.reasons[:0]
-		for _, row := range rows {
+		for _, row := range e.rows {
 			place := int32(notChosen)
-			switch t := condition.holds(b, int(row)); t {
+			switch t := condition.holds(e.batch, int(row)); t {
 			case expression.IsTrue:
 				place = int32(len(c.rows))
 				c.rows = append(c.rows, row)
@@ -79,7 +79,7 @@ func (e *Evaluation) choose(b *event.Batch, rows []int32, at int) {
 		}
 	}
 	if condition.times {
-		c.fillTimes(b)
+		c.fillTimes(e.batch)
 	}
 }
 
@@ -101,13 +101,13 @@ func (c *chosen) fillTimes(b *event.Batch) {
 // the engine. The archive's own key would not do: an archive that is taken over has another one.
 var orderKey = event.HashKey([]byte("anabranch engine"))
 
-// skipArguments notes the rows without a usable argument, each once: for the first argument that it lacks.
-func (e *Evaluation) skipArguments(b *event.Batch, rows []int32, input int) {
+// noteArguments notes the rows without a usable argument, each once: for the first argument that it lacks.
+func (e *Evaluation) noteArguments(rows []int32, input int) {
 	columns := e.columns[input].columns
 	for at := range columns {
 		for i, row := range rows {
 			if why, lacks := columns[at].Lack(i); lacks && !lacksAny(columns[:at], i) {
-				e.skip(b, row, e.program.placeOfInput(input), why)
+				e.noteUnusable(row, e.program.placeOfInput(input), why)
 			}
 		}
 	}

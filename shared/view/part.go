@@ -108,9 +108,9 @@ func (p *part) locate(g *gathered, e *Evaluation, rows []located) {
 		r := &rows[i]
 		key := p.cells.key(r.hash, e.text[r.start:r.start+uint32(r.size)])
 		cell := p.cell(r.hash, key, r.window)
-		if r.row != noRow {
+		if !e.isDuplicate(r.row) {
 			p.counted[cell] = true
-			g.cells, g.rows = append(g.cells, cell), append(g.rows, r.row)
+			g.cells, g.rows = append(g.cells, cell), append(g.rows, r.place)
 		}
 	}
 }

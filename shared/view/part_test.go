@@ -32,8 +32,9 @@ func checkParts(t *rapid.T) {
 	for range 2 {
 		for i := range batches {
 			b := scanned(t, set, drawHits(t))
-			counted, duplicates := divide(t, b)
-			all[i].Evaluate(b, counted, duplicates, parts)
+			counted, duplicates, isDuplicate := divide(t, b)
+			all[i].EvaluateAll(b, parts)
+			all[i].Exclude(isDuplicate)
 			for _, row := range counted {
 				alone.Fold(b, []int32{row})
 			}
@@ -61,15 +62,16 @@ func checkParts(t *rapid.T) {
 }
 
 // divide draws which rows of a batch count, and which are duplicates.
-func divide(t *rapid.T, b *event.Batch) (counted, duplicates []int32) {
+func divide(t *rapid.T, b *event.Batch) (counted, duplicates []int32, isDuplicate []bool) {
 	for _, row := range allRows(b) {
-		if rapid.IntRange(0, 3).Draw(t, "is duplicate") > 0 {
-			counted = append(counted, row)
-		} else {
+		isDuplicate = append(isDuplicate, rapid.IntRange(0, 3).Draw(t, "is duplicate") == 0)
+		if isDuplicate[row] {
 			duplicates = append(duplicates, row)
+		} else {
+			counted = append(counted, row)
 		}
 	}
-	return counted, duplicates
+	return counted, duplicates, isDuplicate
 }
 
 // sortedPages returns the encoded pages of a delta in order of key and page.

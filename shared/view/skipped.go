@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/anabranch/anabranch/shared/aggregate"
-	"github.com/anabranch/anabranch/shared/event"
 )
 
 // SkippedKey is the key under which a view keeps what it could not use: see Program.Skipped. An encoded key is empty,
@@ -140,36 +139,58 @@ func (d *Delta) Skips() []Skip {
 	return windows.Total(windows.Sorted()).Skips(0)
 }
 
-// skip notes that a row could not be used at a place. For a duplicate it only touches the page.
-func (e *Evaluation) skip(b *event.Batch, row int32, place int, reason aggregate.Reason) {
-	if e.skipped == nil {
-		e.skipped = e.program.Skipped.NewDelta()
-	}
-	window := e.program.windowOf(b.Times[row])
-	if !e.program.isInCalendar(window) {
-		window = e.program.windowOf(b.Stamps[row].Arrival())
-	}
-	s := &e.skipped.parts[0]
-	hash := s.program.seed.ofKey([]byte(SkippedKey))
-	cell := s.cell(hash, s.cells.key(hash, []byte(SkippedKey)), window)
-	if e.touching {
-		return
-	}
-	if reason == aggregate.Missing && place < len(e.program.readsData) && e.program.readsData[place] &&
-		b.HasTextOfJSON(int(row)) {
-		reason = aggregate.TextOfJSON
-	}
-	source, _ := b.Text(b.Sources[row], nil)
-	id, _ := b.Text(b.IDs[row], nil)
-	s.counted[cell] = true
-	s.grow()
-	s.states[0].(*aggregate.SkippedStates).AddSkip(int(cell), place, reason, source, id)
+// unusable is a row that could not be used at a place.
+type unusable struct {
+	row    int32 // of the batch
+	place  int32
+	reason aggregate.Reason
 }
 
-// skipEvent notes that an event counts in no row.
-func (e *Evaluation) skipEvent(b *event.Batch, row int32, place int, reason aggregate.Reason) {
-	if !e.touching {
-		e.counts.Skipped++
+func (e *Evaluation) noteUnusable(row int32, place int, reason aggregate.Reason) {
+	e.unusable = append(e.unusable, unusable{row, int32(place), reason})
+}
+
+// losesEvent reports whether an event that cannot be used at a place counts in no row.
+func (p *Program) losesEvent(place int) bool {
+	return place <= len(p.keys) || place == p.placeOfTime()
+}
+
+// skip adds what an evaluation could not use. Of a duplicate it only touches the page.
+func (d *Delta) skip(e *Evaluation) {
+	if len(e.unusable) > 0 && d.skipped == nil {
+		d.skipped = d.program.Skipped.NewDelta()
 	}
-	e.skip(b, row, place, reason)
+	for _, u := range e.unusable {
+		s := &d.skipped.parts[0]
+		hash := s.program.seed.ofKey([]byte(SkippedKey))
+		cell := s.cell(hash, s.cells.key(hash, []byte(SkippedKey)), e.windowOfUnusable(u.row))
+		if e.isDuplicate(u.row) {
+			continue
+		}
+		if d.program.losesEvent(int(u.place)) {
+			d.counts.Skipped++
+		}
+		s.counted[cell] = true
+		s.grow()
+		e.addTo(s.states[0].(*aggregate.SkippedStates), cell, u)
+	}
+}
+
+// windowOfUnusable returns the window in which a row that could not be used is noted.
+func (e *Evaluation) windowOfUnusable(row int32) Window {
+	if window := e.program.windowOf(e.batch.Times[row]); e.program.isInCalendar(window) {
+		return window
+	}
+	return e.program.windowOf(e.batch.Stamps[row].Arrival())
+}
+
+func (e *Evaluation) addTo(s *aggregate.SkippedStates, cell int32, u unusable) {
+	b, place := e.batch, int(u.place)
+	if u.reason == aggregate.Missing && place < len(e.program.readsData) && e.program.readsData[place] &&
+		b.HasTextOfJSON(int(u.row)) {
+		u.reason = aggregate.TextOfJSON
+	}
+	source, _ := b.Text(b.Sources[u.row], nil)
+	id, _ := b.Text(b.IDs[u.row], nil)
+	s.AddSkip(int(cell), place, u.reason, source, id)
 }

@@ -11,6 +11,7 @@ const (
 	duplicatesFile = "shared/runs/duplicates.go"
 	applyFile      = "shared/batch/apply.go"
 	buildFile      = "shared/batch/build.go"
+	builderFile    = "shared/runs/build.go"
 	operateFile    = "shared/lifecycle/operate.go"
 	receiptsFile   = "shared/sweep/receipts.go"
 	sweepFile      = "shared/sweep/sweep.go"

@@ -3,6 +3,7 @@ package mutants
 const (
 	rollupFile     = "shared/view/rollup.go"
 	evaluationFile = "shared/view/evaluation.go"
+	partFile       = "shared/view/part.go"
 )
 
 // ofRollups returns mistakes in roll-ups.
@@ -11,10 +12,11 @@ func ofRollups() []Mutant {
 		{
 			Name: "duplicates-touch-no-rollup", Design: "3.4",
 			Mistake: "a duplicate moves the horizon of its key's item, and leaves those of the roll-ups",
-			Edits: []Edit{{evaluationFile, `			e.note(rolled, window, at)`,
-				`			if at != noRow {
-				e.note(rolled, window, at)
-			}`}},
+			Edits: []Edit{{partFile, `		key := p.cells.key(r.hash,`,
+				`		if len(p.program.rollups) > 0 && e.text[r.start] > 0 && e.isDuplicate(r.row) {
+			continue
+		}
+		key := p.cells.key(r.hash,`}},
 			Killer: Killer{
 				Package: "shared/view", Run: "^TestRollupsChangeNothingElse$",
 				Why: "it takes copies in two slots of which speed counts the later one, no other event of the page, and a " +
@@ -27,9 +29,9 @@ func ofRollups() []Mutant {
 			Edits: []Edit{{evaluationFile, `			e.text = e.text[:start]
 			continue
 `, `			e.text = e.text[:start]
-			if e.program.isInCalendar(window) && len(e.program.rollups) > 0 && !e.touching {
+			if e.program.isInCalendar(window) && len(e.program.rollups) > 0 {
 				e.appendRollup(0, nil)
-				e.note(start, window, int32(len(kept)))
+				e.note(start, window, row, len(kept))
 				kept = append(kept, row)
 			}
 			continue

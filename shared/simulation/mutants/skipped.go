@@ -14,19 +14,20 @@ func ofSkipped() []Mutant {
 		{
 			Name: "skipped-duplicates-count", Design: "3.9",
 			Mistake: "a duplicate that batch drops counts once more as skipped",
-			Edits: []Edit{{skippedFile, `	if e.touching {
-		return`, `	if e.touching && reason > aggregate.Reasons {
-		return`}},
+			Edits: []Edit{{skippedFile, `		if e.isDuplicate(u.row) {
+			continue
+		}
+		if`, `		if`}},
 		},
 		{
 			Name: "skipped-duplicates-touch-nothing", Design: "3.9",
 			Mistake: "a duplicate that could not be used leaves the item of what was skipped at its horizon",
-			Edits: []Edit{{skippedFile, `	if e.skipped == nil {
-		e.skipped`, `	if e.touching {
-		return
-	}
-	if e.skipped == nil {
-		e.skipped`}},
+			Edits: []Edit{{skippedFile, `	for _, u := range e.unusable {
+`, `	for _, u := range e.unusable {
+		if e.isDuplicate(u.row) {
+			continue
+		}
+`}},
 			Killer: Killer{
 				Package: "shared/view", Run: "^TestTouch$",
 				Why: "it takes copies in two slots of which speed counts the later one, an event that cannot be used, no other " +
@@ -44,11 +45,11 @@ func ofSkipped() []Mutant {
 			key :=`}},
 		},
 		{
-			Name: "skipped-lost-on-merge", Design: "3.9",
+			Name: "skipped-lost-of-later-batches", Design: "3.9",
 			Mistake: "a fold loses the skipped events of each batch but the first",
-			Edits: []Edit{{viewFoldFile, `	d.skipped.Merge(skipped)`, `	if d.skipped.Len() == 0 {
-		d.skipped.Merge(skipped)
-	}`}},
+			Edits: []Edit{{viewFoldFile, `		d.skip(e)`, `		if d.skipped == nil {
+			d.skip(e)
+		}`}},
 		},
 		{
 			Name: "condition-that-fails-is-false", Design: "4",

@@ -426,9 +426,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "build-counts-copies", Design: "3.5",
 			Mistake: "a build counts every copy",
-			Edits: []Edit{{buildFile, `known.MarkDuplicates(`, `new(runs.Known).MarkDuplicates(`},
-				{buildFile, `		known  runs.Known
-`, ``}},
+			Edits:   []Edit{{builderFile, `b.known.MarkDuplicates(`, `new(Known).MarkDuplicates(`}},
 		},
 	}
 }

@@ -12,9 +12,9 @@ help: ## list the targets
 # The command and the demo use the same build settings, so that Go compiles their common packages once.
 PURE = CGO_ENABLED=0 $(GO)
 
-# The tag, or the commit, that programs say they were built from. 12 digits are the same in every clone. Without git it
-# is empty. With another commit, only the functions that say it get other bytes, so a deployment leaves the others
-# alone. Go's own stamp would change them all, and so would its build id, which is a hash of the flags, too.
+# The tag or commit from which programs say they were built; empty without git. 12 digits are the same in every clone.
+# A new commit changes only the functions that report their version, so a deployment leaves the others alone. Go's own
+# stamp would change them all. So would Go's build id, because it is also a hash of the flags.
 VERSION ?= $(shell git describe --tags --match 'v*' --always --abbrev=12 --dirty 2>/dev/null)
 STAMP = -X github.com/anabranch/anabranch/shared/release.version=$(VERSION)
 

@@ -46,8 +46,8 @@ func (c *QueryCmd) reasonOfNoRows(ctx context.Context, w *world, server *client.
 	return text + " of this key"
 }
 
-// reasonOfNoKey says that the view has no such key. Letters with accents can be written in two ways that look alike, of
-// which a key has one. So it says whether the view has the key in the other form.
+// reasonOfNoKey says that the view has no such key. A letter with an accent has two spellings in Unicode, which look
+// alike but are different keys. So reasonOfNoKey also says whether the view has the key in the other spelling.
 func (c *QueryCmd) reasonOfNoKey(ctx context.Context, w *world, server *client.Client) string {
 	text := "the view has no key with " + strings.Join(c.Key, ", ")
 	lists := fmt.Sprintf("; \"anabranch keys %s\" lists its keys", c.View)

@@ -27,9 +27,9 @@ const diffLimit = "1000"
 
 // Help returns the text below the flags of --help.
 func (*ViewsDiffCmd) Help() string {
-	return `Compares a generation with the one that serves. Without --generation it is the one being built, else the
-retained one, which served before; the output calls it building or retained. JSON names its side candidate. The command
-compares the answers of both for every window of every key. Aggregates that only one of them has are named and do not count as a difference.
+	return `Compares a generation with the one that serves, for every window of every key. Without --generation it is
+the one being built, else the retained one, which served before. The output calls it building or retained; JSON calls it
+candidate. Aggregates that only one of them has are named and do not count as a difference.
 The server reads the keys from every table that the two use, and compares a key in several tables once. A key with many
 items in one table may span several pages of the scan; it is then compared and counted once per page.
 

@@ -70,9 +70,9 @@ func (a *Audit) isDue(ctx context.Context, one catalog.Audit, serving lifecycle.
 	return a.hasMore(ctx, one.Run, serving.Run)
 }
 
-// hasMore reports whether runs 1 to now have more than twice the events of runs 1 to audited. An audit that had
-// nothing to compare does not stand for a day. It is repeated each time the events have doubled, so all repetitions
-// together read little more than the last one.
+// hasMore reports whether runs 1 to now have more than twice the events of runs 1 to audited. After an audit that had
+// nothing to compare, the view does not wait for a day. It is audited again each time the events have doubled, so all
+// these audits together read little more than the last one.
 func (a *Audit) hasMore(ctx context.Context, audited, now uint64) (bool, error) {
 	if now <= audited {
 		return false, nil

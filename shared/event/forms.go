@@ -77,8 +77,8 @@ func bareKind(c byte) Kind {
 	return Missing
 }
 
-// holds checks the value of an attribute as scanner.attribute does, and keeps source and id. It returns false for every
-// value of which it cannot say so at a glance, such as a string with escapes.
+// holds reports whether the value of an attribute is valid, as scanner.attribute does, and keeps source and id. It
+// returns false for a value that takes longer to check, such as a string with escapes: value then reads the event.
 func (s *scanner) holds(p *piece, text []byte, t traits) bool {
 	if p.kind == Number { // of an extension
 		_, err := strconv.ParseInt(string(text), 10, 32)

@@ -15,8 +15,8 @@ type merging struct {
 	groups map[view.Key]*group
 	rows   []mergedRow
 
-	// States of rows: row i is window i. Where rows have halves, items are merged into these, and they into all at last.
-	// Otherwise the halves are all.
+	// States of rows: row i is window i. Where rows have halves, items are merged into batch and speed, and in the end
+	// these two into all. Otherwise batch and speed are the same as all.
 	all, batch, speed *view.Windows
 	whole             *view.Windows // window 0: a group over the whole range
 
@@ -105,23 +105,24 @@ func (m *merging) tooLarge() error {
 	if !m.Whole {
 		what += ", or ask for longer steps with step"
 	}
-	return m.tooMany(what, ErrTooManyBytes)
+	return m.overLimit(what, ErrTooManyBytes)
 }
 
 // tooMuch returns the error for items that take too long to read.
 func (m *merging) tooMuch() error {
 	what := fmt.Sprintf("more than %d bytes of items to read, the maximum; narrow from and to", m.MaxRead)
-	return m.tooMany(what, ErrTooMuchRead)
+	return m.overLimit(what, ErrTooMuchRead)
 }
 
-func (m *merging) tooMany(what string, cause error) error {
+// overLimit returns an ErrTooManyWindows or ErrTooManyKeys that names what the selection has too much of.
+func (m *merging) overLimit(what string, cause error) error {
 	if m.isOfOneKey {
 		return withCause{fmt.Errorf("%w: the selection has %s", ErrTooManyWindows, what), cause}
 	}
-	return withCause{m.Reader.tooMany(m.question, what), cause}
+	return withCause{m.tooMany(m.question, what), cause}
 }
 
-// withCause is an error that is its cause as well, and leaves that out of its text.
+// withCause is an error for which errors.Is also finds the cause. Its text leaves the cause out.
 type withCause struct {
 	error
 	cause error

@@ -33,7 +33,7 @@ func (m *merging) readAll(ctx context.Context, keys []ListedKey) error {
 		}
 		for i := range some {
 			if some[i].ahead == nil && i > 0 {
-				break // there was no room: the next keys are read together again, and this one is the first of them
+				break // there was no room for this key: the next round begins with it
 			}
 			if err := m.add(ctx, &some[i], room); err != nil {
 				return err

@@ -28,7 +28,7 @@ type Result struct {
 	// some of the windows were read: see Serving.readSkipped.
 	Skipped []Skip
 
-	Read     Reads     // from the stores, for the rows; none of the skipped events
+	Read     Reads     // what was read from the stores for the rows, without the reads for Skipped
 	ReadAt   time.Time // when the reads ended
 	Horizon  time.Time // batch has covered what arrived before; zero for a Kappa generation
 	Complete time.Time // a Kappa generation has every event that arrived before; zero: unknown, or Lambda

@@ -41,8 +41,8 @@ var (
 	ErrBadParameter   = errors.New("bad parameter")
 	ErrTooManyWindows = errors.New("too many windows")
 	ErrTooManyKeys    = errors.New("too many keys")
-	ErrTooManyBytes   = errors.New("too many bytes") // comes with one of both: Limits.MaxMerged is the cause
-	ErrTooMuchRead    = errors.New("too much read")  // comes with one of both: Limits.MaxRead is the cause
+	ErrTooManyBytes   = errors.New("too many bytes") // comes with one of the two above: Limits.MaxMerged is the cause
+	ErrTooMuchRead    = errors.New("too much read")  // comes with one of the two above: Limits.MaxRead is the cause
 )
 
 // Read reads a selection from the generation that answers.

@@ -42,14 +42,15 @@ func (s seed) ofCell(key uint64, window Window) uint32 {
 	return uint32((key ^ uint64(window)*s.odd) * s.odd >> 32)
 }
 
-// index finds numbers by the hashes of what they stand for. It is an open-addressed table: a map of strings took three
+// index finds the numbers of keys or cells by their hashes. It is an open-addressed table: a map of strings took three
 // times as long.
 type index struct {
 	slots  []int32  // a number plus one, 0 for none, where its hash points or at the next free slot
 	hashes []uint32 // by number
 }
 
-// next returns the first number with a hash, at a slot or behind it, and the slot after that one; -1: there is none.
+// next returns the first number with the given hash, from a slot on, and the slot after it. The number is -1 when there
+// is none.
 func (x *index) next(slot, hash uint32) (number int32, after uint32) {
 	mask := uint32(len(x.slots) - 1)
 	for len(x.slots) > 0 {

@@ -168,7 +168,7 @@ async function watch() {
   }
 }
 
-// askKey asks for the key, once, until the server takes one.
+// askKey asks for a key. Calls while it asks wait for the same answer.
 let asking = null;
 function askKey(problem) {
   asking ??= new Promise((done) => {

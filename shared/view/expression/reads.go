@@ -45,9 +45,12 @@ func ReadsData(source string) bool {
 // Needed is a field that arithmetic reads, and the kind of value that it needs: a Number, or an Array whose elements it
 // sums.
 type Needed struct {
-	Arrays []event.Path // around the field, the outermost first; each path but the first begins at an element
-	Path   event.Path   // of data or of an extension attribute; with Arrays, below an element, and empty for the element
-	Kind   event.Kind
+	// Arrays are the arrays that contain the field, the outermost first. The path of an inner array begins at an element
+	// of the array before it. nil: the field is in no array.
+	Arrays []event.Path
+	// Path leads from the event to the field; with Arrays, from an element of the last array. Empty: that element itself.
+	Path event.Path
+	Kind event.Kind
 }
 
 // NeedsOf finds what the arithmetic of an aggregate's call needs. A call with faults needs nothing.
@@ -63,8 +66,9 @@ func NeedsOf(source string) []Needed {
 	return all
 }
 
-// needs adds what a term needs, which is of a kind itself, to all. A nil term is no arithmetic. around holds the arrays
-// down to each element that the term may begin at: none for the event, then those of each sum around it.
+// needs appends what a term needs to all. The term itself must have a value of the given kind; a nil term needs
+// nothing. A path in the term begins at the event, or at an element of a sum around it: around[n] holds the arrays down
+// to the elements of sum n, and around[0], for the event, holds none.
 func (t *term) needs(kind event.Kind, around [][]event.Path, all []Needed) []Needed {
 	switch {
 	case t == nil:

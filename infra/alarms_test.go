@@ -58,15 +58,17 @@ var stories = map[string]story{
 		healthy: []phase{silent(120)}, fault: []phase{steady(60, 1)}, fires: 15, ended: []phase{silent(60)}, clears: 45,
 		silence: okay,
 	},
-	// What an audit has found is printed at every tick, until an audit, or a rebuild, says that it is mended. Nobody may
-	// take the silence of the audit function for that.
+	// What an audit has found is printed at every tick, until an audit, or a rebuild, says that it is mended: then 0 is
+	// printed for an hour or more. Nobody may take the silence of the audit function for that.
 	"DriftAlarm": {
-		healthy: []phase{steady(120, 0)}, fault: []phase{steady(30, 3), silent(300), steady(30, 3)}, fires: 1,
-		ended: []phase{steady(30, 0)}, clears: 6,
+		healthy: []phase{steady(60, 0), silent(300), steady(60, 0), silent(300)},
+		fault:   []phase{steady(30, 3), silent(300), steady(30, 3)}, fires: 1,
+		ended: []phase{steady(60, 0), silent(300)}, clears: 6,
 	},
 	"LostObjectsAlarm": {
-		healthy: []phase{steady(120, 0)}, fault: []phase{steady(30, 3), silent(300), steady(30, 3)}, fires: 1,
-		ended: []phase{steady(30, 0)}, clears: 6,
+		healthy: []phase{steady(60, 0), silent(300), steady(60, 0), silent(300)},
+		fault:   []phase{steady(30, 3), silent(300), steady(30, 3)}, fires: 1,
+		ended: []phase{steady(60, 0), silent(300)}, clears: 6,
 	},
 	// Speed prints it once. Only an operator knows that the record was looked at.
 	"SetAsideAlarm": {

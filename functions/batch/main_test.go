@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -97,7 +96,6 @@ func TestTick(t *testing.T) {
 		}
 		return launchtest.Answer{Body: "{}"}
 	}
-	// The level of the log switches no metric off.
 	f, err := begin(t, launchtest.With(variables(t, views), "LOG_LEVEL", "ERROR"))
 	if err != nil {
 		t.Fatal(err)
@@ -113,8 +111,8 @@ func TestTick(t *testing.T) {
 	if len(put) != 4 || !bytes.Contains(put[1], []byte("announced")) || !bytes.Contains(put[2], []byte("building")) {
 		t.Errorf("put %d items: %q", len(put), put)
 	}
-	if want := `"FunctionName":"anabranch-test","Events":0}`; !strings.Contains(f.Out.String(), want) {
-		t.Errorf("metrics are %s, want %s", &f.Out, want)
+	if f.Out.Len() > 0 {
+		t.Errorf("a tick without events prints metrics: %s", &f.Out)
 	}
 	if diff := cmp.Diff([]string{"GetItem", "GetObject", "ListObjectsV2", "PutItem", "PutObject", "Query"},
 		cloud.Operations()); diff != "" {

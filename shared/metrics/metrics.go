@@ -61,7 +61,8 @@ const (
 	ReplayEvents   Name = "ReplayEvents"   // events that replay read, once per step and generation
 
 	AuditedWindows Name = "AuditedWindows" // expected windows of the views whose audit has ended
-	// Windows that differ from the expected ones, by the last audit of each generation that serves.
+	// Windows that differ from the expected ones, by the last audit of each generation that serves. 0 is printed only
+	// while the findings may have become 0 lately: see watch.Report.Unsettled.
 	Drift Name = "Drift"
 	// By the same audits: objects that no run holds and that no run will read by itself, once per view.
 	LostObjects Name = "LostObjects"

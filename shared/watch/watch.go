@@ -28,6 +28,9 @@ import (
 // late object of that time afterwards.
 const ReplayWithin = 24 * time.Hour
 
+// settles is how long the watch says that nothing was found, once an audit has found nothing.
+const settles = time.Hour
+
 // Watch looks at the catalog. All fields are required. It is safe for concurrent use.
 type Watch struct {
 	Archive archive.Archive
@@ -70,6 +73,9 @@ type Report struct {
 	// generation serves.
 	Drift int64 // windows that differ from the archive
 	Lost  int64 // objects that no run holds and that no run will read by itself, once per view
+	// Whether Drift or Lost may have become 0 within the last hour: an audit has ended since, the generation that serves
+	// has no audit yet, or no Lambda view serves. Alarms stay as they are without data, so 0 must then be said.
+	Unsettled bool
 
 	// Views whose build batch has given up, or whose last audit was given up: all attempts were killed.
 	GivenUp int64
@@ -96,15 +102,17 @@ func (w *Watch) Look(ctx context.Context) (Report, error) {
 		}
 		all = append(all, l.replay(ctx, v), l.serving(ctx, v))
 	}
+	l.report.Unsettled = l.report.Unsettled || l.settled == 0
 	return l.report, errors.Join(all...)
 }
 
 // look is the work of one Look.
 type look struct {
 	*Watch
-	now    time.Time
-	head   lifecycle.Run
-	report Report
+	now     time.Time
+	head    lifecycle.Run
+	settled int // number of views whose findings are older than an hour
+	report  Report
 }
 
 // late notes that a step was due at a time, for a view or for all views.
@@ -203,6 +211,11 @@ func (l *look) serving(ctx context.Context, v lifecycle.View) error {
 	}
 	if since := max(a.Audited, begun(g.ID)); since != event.Never {
 		l.late(&l.report.Audit, v.Name, since.Time().Add(2*l.AuditEvery))
+	}
+	if a.Generation != g.ID || l.now.Sub(a.Audited.Time()) < settles {
+		l.report.Unsettled = true
+	} else {
+		l.settled++
 	}
 	if a.Generation == g.ID {
 		l.report.Drift += a.Drift

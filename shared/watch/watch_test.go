@@ -243,6 +243,42 @@ func TestFindings(t *testing.T) {
 	s.want("of a generation that no longer serves", store("another", 3, 2), watch.Report{})
 }
 
+// TestUnsettled checks that the watch says for how long findings may have become 0: until an hour after each audit, and
+// while the generation that serves has none.
+func TestUnsettled(t *testing.T) {
+	s := newSystem(t, lambda)
+	want := func(what string, unsettled bool) {
+		t.Helper()
+		if seen := s.look(); seen.Unsettled != unsettled {
+			t.Errorf("%s: unsettled is %v", what, seen.Unsettled)
+		}
+	}
+	want("no view serves", true)
+	s.minutes(10)
+	audits := func(change func(*catalog.Audit)) {
+		t.Helper()
+		a, err := s.Catalog.Audit(t.Context(), "by_user")
+		if err == nil {
+			change(&a)
+			err = s.Catalog.PutAudit(t.Context(), a)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	serving := lifecycle.GenerationID("")
+	audits(func(a *catalog.Audit) {
+		serving, a.Audited = a.Generation, event.MillisOf(s.Clock.Add(-59*time.Minute))
+	})
+	want("an hour has not passed since the audit", true)
+	s.Wait(time.Minute)
+	want("an hour has passed", false)
+	audits(func(a *catalog.Audit) { a.Generation = "another" })
+	want("another generation serves", true)
+	audits(func(a *catalog.Audit) { a.Generation = serving })
+	want("it serves again", false)
+}
+
 // TestGivenUp checks that a view counts once while its build or its audit is given up.
 func TestGivenUp(t *testing.T) {
 	s := newSystem(t, lambda)
@@ -311,7 +347,7 @@ func TestIDs(t *testing.T) {
 	}
 	host := setting.Host{Now: func() time.Time { return event.Millis(1 << 40).Time() }}
 	w := watch.New(&memory.Archive{Now: host.Now}, c, simulation.Settings(), host)
-	if seen, err := w.Look(t.Context()); err != nil || seen != (watch.Report{}) {
+	if seen, err := w.Look(t.Context()); err != nil || seen != (watch.Report{Unsettled: true}) {
 		t.Errorf("%+v, %v", seen, err)
 	}
 }

@@ -163,6 +163,10 @@ func TestWatch(t *testing.T) {
 	w.Wait(10 * time.Minute)
 	stream := metrics.Value{Name: metrics.StreamOverdue, Value: 600 + 10 - 146 - 40}
 	next("late", nil, print(600+10-146, 0, stream))
+	w.Wait(time.Hour)
+	stream.Value += 3600
+	late := metrics.Value{Name: metrics.BatchOverdue, Value: 3600 + 600 + 10 - 146}
+	next("an hour after the audit", nil, []metrics.Value{late, stream})
 	broken := errors.New("broken")
 	w.Catalog.Hook = func(c memory.Call) memory.Fault {
 		if c.Name == "catalog.Swept" {

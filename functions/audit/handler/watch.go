@@ -18,13 +18,15 @@ func (h *Handler) watch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
-	// These are printed in any case: where the first is missing, nobody watches, and only a 0 ends the alarms of the
-	// others.
-	values := []metrics.Value{
-		{Name: metrics.BatchOverdue, Value: int64(seen.Batch.Overdue.Seconds())},
-		{Name: metrics.Drift, Value: seen.Drift},
-		{Name: metrics.LostObjects, Value: seen.Lost},
+	// It is printed in any case: where it is missing, nobody watches.
+	values := []metrics.Value{{Name: metrics.BatchOverdue, Value: int64(seen.Batch.Overdue.Seconds())}}
+	found := []metrics.Value{
+		{Name: metrics.Drift, Value: seen.Drift}, {Name: metrics.LostObjects, Value: seen.Lost},
 	}
+	if !seen.Unsettled { // otherwise a 0 ends their alarms
+		found = metrics.AboveZero(found...)
+	}
+	values = append(values, found...)
 	values = append(values, metrics.AboveZero(
 		metrics.Value{Name: metrics.StreamOverdue, Value: int64(seen.Stream.Overdue.Seconds())},
 		metrics.Value{Name: metrics.ReplayOverdue, Value: int64(seen.Replay.Overdue.Seconds())},

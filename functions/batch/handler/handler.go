@@ -109,13 +109,14 @@ func ofBatch(r batch.Report) []metrics.Value {
 	for _, v := range r.Views {
 		skipped += v.Skipped
 	}
-	values := append([]metrics.Value{{Name: metrics.Events, Value: read}}, metrics.AboveZero(
+	values := metrics.AboveZero(
+		metrics.Value{Name: metrics.Events, Value: read},
 		metrics.Value{Name: metrics.LateObjects, Value: lateObjects},
 		metrics.Value{Name: metrics.Duplicates, Value: duplicates},
 		metrics.Value{Name: metrics.Conflicts, Value: conflicts},
 		metrics.Value{Name: metrics.Skipped, Value: skipped},
 		metrics.Value{Name: metrics.RunLoad, Value: r.Load},
-	)...)
+	)
 	for _, v := range r.Views {
 		if v.SkippedByRuns > 0 {
 			values = append(values, metrics.Value{Name: metrics.Skipped, Value: v.SkippedByRuns, View: string(v.Name)})

@@ -62,23 +62,53 @@ func number(t *testing.T, text string) float64 {
 	return value
 }
 
-// wireTable has what 1,000 events cost, as counted at the wire.
-func wireTable(t *testing.T) string {
-	head, line := "| per 1,000 events ", "|---|"
-	rows := []string{"| requests to S3, Kinesis, DynamoDB, SQS", "| bytes of their bodies, sent", "| bytes received",
-		"| DynamoDB write units", "| DynamoDB read units", "| Kinesis records", "| units of 25 KB into a provisioned stream",
-		"| bytes into a stream on demand, as billed"}
-	seen, dollars := "| of the write units, for finding duplicates live (seen items)", "| $ per million events, without "+
-		"what is billed by time"
-	for _, s := range stories(t) {
-		head, line = head+"| "+costs.Thousands(s.size, 0)+" a request ", line+"---:|"
-		for i, n := range s.sum {
-			rows[i] += " | " + costs.Thousands(n, 0)
+// keyed reads keys.txt: the rows of 10 paths, and those of a path per event. A row has the number of paths, events a
+// request, sums as the row "for events" of counts.txt has them, and dollars.
+func keyed(t *testing.T) (few, many [][]string) {
+	t.Helper()
+	for line := range strings.Lines(string(file(t, counted+"keys.txt"))) {
+		switch cells := strings.Fields(line); {
+		case len(cells) != 11:
+		case cells[0] == "10":
+			few = append(few, cells)
+		default:
+			many = append(many, cells)
 		}
-		seen += " | " + costs.Thousands(s.units["speed PutItem seen"], 0)
-		dollars += " | " + s.dollars
 	}
-	return costs.Table(head+"|", line, append(rows, seen, dollars))
+	if len(few) != 3 || len(many) != 3 {
+		t.Fatalf("keys.txt has %d rows of few keys and %d of many, want 3 and 3", len(few), len(many))
+	}
+	return few, many
+}
+
+// wireTable has what 1,000 events cost, as counted at the wire, by keys and by events a request.
+func wireTable(t *testing.T) string {
+	var rows []string
+	add := func(keys, size string, sums []float64, dollars string) {
+		row := "| " + keys + " | " + costs.Thousands(number(t, size), 0)
+		for _, n := range sums {
+			row += " | " + costs.Thousands(n, 0)
+		}
+		rows = append(rows, row+" | **"+dollars+"**")
+	}
+	addKeyed := func(keys string, all [][]string) {
+		for _, cells := range all {
+			var sums []float64
+			for _, cell := range cells[2:10] {
+				sums = append(sums, number(t, cell))
+			}
+			add(keys, cells[1], sums, cells[10])
+		}
+	}
+	few, many := keyed(t)
+	addKeyed("few: 10 paths", few)
+	for _, s := range stories(t) {
+		add("the sample", costs.Number(s.size), s.sum, s.dollars)
+	}
+	addKeyed("many: a path per event", many)
+	return costs.Table("| 1,000 events, keys | events a request | requests | bytes sent | bytes received | write units | "+
+		"read units | records | units of 25 KB | bytes into a stream on demand | $ per million |",
+		"|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|", rows)
 }
 
 // hourTable has the requests of an idle day.
@@ -131,6 +161,21 @@ func TestAsCounted(t *testing.T) {
 			if got := r.Measured[name]; math.Abs(got-want) > 0.06*want {
 				t.Errorf("%v a request: %s is %v, counted are %v", counted.size, name, got, want)
 			}
+		}
+	}
+}
+
+// TestManyKeysAsCounted checks the write units of events each of which has a key of its own: as many are counted at the
+// wire, since then it does not matter when events come.
+func TestManyKeysAsCounted(t *testing.T) {
+	c := read(t)
+	_, many := keyed(t)
+	for _, cells := range many {
+		r := bill(t, withKeys(t, 1000, 1000), load(c, 1000/c.Values()["window"], int(number(t, cells[1]))), c)
+		m := r.Measured
+		got := 1000 * (m["speed_units"] + m["live_units"] + m["seen_units"] + m["base_units"] + m["new_keys"])
+		if want := number(t, cells[5]); math.Abs(got-want) > 0.03*want {
+			t.Errorf("%s a request: %.0f write units, counted are %.0f", cells[1], got, want)
 		}
 	}
 }

@@ -74,6 +74,21 @@ func costOf(counts wire.Counts) cost {
 	}
 }
 
+// costOf returns the cost of a layer per million events, with that of its API requests and invocations.
+func (s story) costOf(l layer) cost {
+	const scale = 1e6 / events
+	c := costOf(l.counts)
+	switch l.name {
+	case "ingest":
+		c.api, c.invocations = scale*perAPIRequest*float64(s.requests), scale*perInvocation*float64(s.requests)
+	case "speed":
+		c.invocations = scale * perInvocation * float64(s.invocations)
+	case "batch":
+		c.invocations = scale * perInvocation
+	}
+	return c
+}
+
 // costs prints a table of dollars per million events.
 func costs(b *strings.Builder, s story) {
 	const scale = 1e6 / events
@@ -85,15 +100,7 @@ func costs(b *strings.Builder, s story) {
 		if !l.perEvents() {
 			continue
 		}
-		c := costOf(l.counts)
-		switch l.name {
-		case "ingest":
-			c.api, c.invocations = scale*perAPIRequest*float64(s.requests), scale*perInvocation*float64(s.requests)
-		case "speed":
-			c.invocations = scale * perInvocation * float64(s.invocations)
-		case "batch":
-			c.invocations = scale * perInvocation
-		}
+		c := s.costOf(l)
 		line(out, l.name, c)
 		sum = sum.plus(c)
 	}

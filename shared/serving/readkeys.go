@@ -2,26 +2,21 @@ package serving
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-const (
-	bytesAhead = 16 << 20 // maximum size of the items that are read ahead
-	keysAhead  = 128      // maximum number of keys whose items are read ahead
-)
+// keysAhead is the maximum number of keys whose items are read ahead.
+const keysAhead = 128
 
 // readAll reads the items of keys, and merges them key by key. It reads items of the next keys ahead, in parallel, as
-// long as they fit into bytesAhead. All other items it reads a part at a time, and merges the part before it reads on.
+// long as there is room for them. All other items it reads a part at a time, and merges the part before it reads on.
 // So the items in memory are bounded, however large a key is.
 //
 // Errors: those of add, and those of a store.
 func (m *merging) readAll(ctx context.Context, keys []ListedKey) error {
-	room := &atomic.Int64{}
-	room.Store(bytesAhead)
+	room := newRoom()
 	all := make([]reading, len(keys))
 	for i, key := range keys {
 		all[i] = reading{Reader: &m.Reader, key: key, at: m.at}
@@ -45,11 +40,11 @@ func (m *merging) readAll(ctx context.Context, keys []ListedKey) error {
 	return nil
 }
 
-// readAhead reads parts of a key as long as there is room for the largest part.
-func (r *reading) readAhead(ctx context.Context, room *atomic.Int64) error {
+// readAhead reads parts of a key as long as there is room.
+func (r *reading) readAhead(ctx context.Context, room *room) error {
 	for !r.isWhole {
-		if room.Add(-viewstore.MostRead) < 0 {
-			room.Add(viewstore.MostRead)
+		reserved, ok := room.reserve()
+		if !ok {
 			return nil
 		}
 		next, err := r.next(ctx)
@@ -57,7 +52,7 @@ func (r *reading) readAhead(ctx context.Context, room *atomic.Int64) error {
 			return err
 		}
 		r.ahead = append(r.ahead, next)
-		room.Add(int64(viewstore.MostRead - next.read.size()))
+		room.take(reserved, next.read.size())
 	}
 	return nil
 }
@@ -65,14 +60,14 @@ func (r *reading) readAhead(ctx context.Context, room *atomic.Int64) error {
 // add merges the items of a key into its group: those that were read ahead, then the others.
 //
 // Errors: ErrTooManyKeys, ErrTooManyWindows, *ParameterError, view.ErrCorruptPage; not retryable. Those of a store.
-func (m *merging) add(ctx context.Context, r *reading, room *atomic.Int64) error {
+func (m *merging) add(ctx context.Context, r *reading, room *room) error {
 	m.keys++
 	to := m.groupOf(r.key.Values)
 	for i := range r.ahead {
 		if err := m.addPart(to, r, r.ahead[i]); err != nil {
 			return err
 		}
-		room.Add(int64(r.ahead[i].read.size()))
+		room.release(r.ahead[i].read.size())
 		r.ahead[i] = part{}
 	}
 	for !r.isWhole {

@@ -86,8 +86,10 @@ func instant(d *jsontext.Decoder) (time.Time, error) {
 		return time.Time{}, err
 	}
 	seconds, err := token.Float()
-	return time.UnixMilli(int64(math.Round(seconds * 1000))), err
+	return timeOf(seconds), err
 }
+
+func timeOf(seconds float64) time.Time { return time.UnixMilli(int64(math.Round(seconds * 1000))) }
 
 // isSequence reports whether text is a sequence number that applied positions can be compared with.
 func isSequence(text string) bool {

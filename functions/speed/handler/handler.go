@@ -27,9 +27,12 @@ type Handler struct {
 //
 // Source: Lambda Developer Guide, reporting batch item failures for Kinesis.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	records, oldest, err := decode(payload)
-	if err != nil {
-		return nil, err
+	records, oldest, ok := scan(payload)
+	if !ok {
+		var err error
+		if records, oldest, err = decode(payload); err != nil {
+			return nil, err
+		}
 	}
 	applied, report, err := h.Speed.Apply(ctx, records)
 	if err != nil {

@@ -211,9 +211,12 @@ func (r *rig) payloads(all [][]byte, together int) [][]byte {
 	return payloads
 }
 
-// invoke applies payloads in a new environment.
-func (r *rig) invoke(payloads [][]byte) {
-	r.stores.Speed, r.stores.Seen = &memory.Speed{}, &memory.Seen{}
+// invoke applies payloads in a new environment, over new stores in memory or over stores that keep nothing.
+func (r *rig) invoke(payloads [][]byte, inMemory bool) {
+	r.stores.Speed, r.stores.Seen = items{}, seen{}
+	if inMemory {
+		r.stores.Speed, r.stores.Seen = &memory.Speed{}, &memory.Seen{}
+	}
 	r.assemble()
 	h := handler.Handler{Speed: r.system.Speed(), Log: r.host.Log}
 	for _, payload := range payloads {

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // objects copies what is put, and keeps the last object.
@@ -30,3 +32,26 @@ func (r *records) Publish(_ context.Context, entries []stream.Entry) ([]int, err
 	}
 	return nil, nil
 }
+
+// items takes speed items and keeps none. Speed reads no item that its environment has written, unless a write fails. So
+// an invocation over it costs what speed costs, without the store.
+type items struct{ viewstore.Speed }
+
+func (items) Load(context.Context, []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {
+	return nil, nil
+}
+
+func (items) Put(context.Context, viewstore.SpeedItem, event.Sequence) error { return nil }
+
+func (items) PutLive(context.Context, viewstore.LiveKeys) error { return nil }
+
+// seen takes seen items and keeps none.
+type seen struct{}
+
+func (seen) Put(context.Context, viewstore.SeenItem) error { return nil }
+
+func (seen) After(context.Context, event.Lane, event.Sequence) ([]viewstore.SeenItem, error) {
+	return nil, nil
+}
+
+func (seen) Newest(context.Context, event.Lane, func(viewstore.SeenItem) bool) error { return nil }

@@ -10,7 +10,7 @@ import (
 
 // block remembers the identities of the records that arrived within one period. A lane's memory drops whole blocks.
 //
-// It takes 16 bytes per identity, 5 to 11 for the table, and per record 24 bytes, 4 for its place in the order, and
+// It takes 16 bytes per identity, 5 to 11 for the table (more if it holds fewer than the block before), and per record 24 bytes, 4 for its place in the order, and
 // half a byte per digit of its sequence number. It has hardly any pointers, so the garbage collector does not read it.
 type block struct {
 	period  int64 // of arrivals, counted from the Unix epoch
@@ -49,15 +49,24 @@ const (
 	leastSize = 16 // slots of a table
 )
 
-func newBlock(period int64) *block {
-	return &block{period: period, table: make([]uint32, leastSize), sorted: true}
+// newBlock makes a block. Its table has room for the expected number of identities, and grows with more.
+func newBlock(period int64, expected int) *block {
+	size := leastSize
+	for !fits(expected, size) {
+		size *= 2
+	}
+	return &block{period: period, table: make([]uint32, size), sorted: true}
 }
+
+// fits says whether a table of a size has room for identities: a quarter of the slots stay free.
+func fits(identities, size int) bool { return 4*identities <= 3*size }
 
 // hasRoom reports whether the block has places for n more identities.
 func (b *block) hasRoom(n int) bool { return int(b.count)+n <= maxPlaces }
 
-// add adds a record that the block does not hold yet.
-func (b *block) add(r viewstore.SeenRecord) {
+// add adds a record that the block does not hold yet. If fresh is not nil, add clears it for each line of which the block
+// held a copy, in the record or before it.
+func (b *block) add(r viewstore.SeenRecord, fresh []bool) {
 	at := positionOf(r)
 	if n := len(b.records); n > 0 && b.sorted && !b.positionAt(b.order[n-1]).before(at) {
 		b.sorted = false
@@ -65,44 +74,58 @@ func (b *block) add(r viewstore.SeenRecord) {
 	b.order = append(b.order, uint32(len(b.records)))
 	b.records = append(b.records, record{event.ArrivalOf(r.Request), b.count, uint32(len(b.digits)), uint32(r.Line)})
 	b.digits = append(b.digits, at.sequence...)
-	for _, id := range r.Identities {
-		b.addIdentity(id)
+	for !fits(b.taken+len(r.Identities), len(b.table)) {
+		b.grow()
+	}
+	for i, id := range r.Identities {
+		if known := b.addIdentity(id); known && fresh != nil {
+			fresh[i] = false
+		}
 	}
 }
 
-func (b *block) addIdentity(id event.Identity) {
+// addIdentity adds an identity, for which the table has room, and says whether the block held a copy.
+func (b *block) addIdentity(id event.Identity) (known bool) {
 	if n := len(b.pages); n == 0 || len(b.pages[n-1]) == pageSize {
-		b.pages = append(b.pages, nil)
+		b.pages = append(b.pages, make([]event.Identity, 0, min(n, 1)*pageSize))
 	}
 	last := &b.pages[len(b.pages)-1]
 	*last = append(*last, id)
 	place := b.count
 	b.count++
-	if 4*(b.taken+1) > 3*len(b.table) {
-		b.grow()
-	}
 	slot, first, known := b.find(id)
 	if !known {
 		b.table[slot] = tagOf(id) | (place + 1)
 		b.taken++
-		return
+		return false
 	}
 	if b.others == nil {
 		b.others = map[uint32][]uint32{}
 	}
 	b.others[first] = append(b.others[first], place)
+	return true
 }
 
 // grow doubles the table.
 func (b *block) grow() {
-	old := b.table
-	b.table = make([]uint32, 2*len(old))
-	for _, slot := range old {
-		if slot == 0 {
-			continue
+	b.table = make([]uint32, 2*len(b.table))
+	place := uint32(0)
+	for _, page := range b.pages {
+		for _, id := range page { // in the order of memory
+			if slot, _, known := b.find(id); !known {
+				b.table[slot] = tagOf(id) | (place + 1)
+			}
+			place++
 		}
-		free, _, _ := b.find(b.identity(slot&maxPlaces - 1))
-		b.table[free] = slot
+	}
+}
+
+// clearKnown clears fresh for each identity that the block holds.
+func (b *block) clearKnown(identities []event.Identity, fresh []bool) {
+	for i, id := range identities {
+		if _, _, known := b.find(id); known {
+			fresh[i] = false
+		}
 	}
 }
 

@@ -20,6 +20,13 @@ func NewMemory(since event.Millis, window time.Duration) *Memory {
 // Add adds an item.
 func (m *Memory) Add(item viewstore.SeenItem) { m.lane.add(item) }
 
+// AddOwn adds a record of the batch at hand, and returns its lines that are fresh.
+func (m *Memory) AddOwn(r viewstore.SeenRecord) (fresh []bool) {
+	fresh = make([]bool, len(r.Identities))
+	m.lane.addOwn([]ownRecord{{r, positionOf(r), fresh}}, true)
+	return fresh
+}
+
 // Knows says whether the memory has a record.
 func (m *Memory) Knows(r viewstore.SeenRecord) bool { return m.lane.knows(r) }
 

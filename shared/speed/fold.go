@@ -20,6 +20,8 @@ type considered struct {
 	batches   []*event.Batch
 	sequences []event.Sequence
 	ends      []int // ends[i] is the number of rows in records 0 to i
+
+	identities []event.Identity // of the rows; replay has others
 }
 
 // after returns the first row of the records above an applied position.
@@ -49,7 +51,10 @@ func (c considered) each(rows []int32, do func(*event.Batch, []int32)) {
 	for _, batch := range c.batches {
 		end := start + batch.Len()
 		n, _ := slices.BinarySearch(rows, int32(end))
-		if n > 0 {
+		switch {
+		case n > 0 && start == 0:
+			do(batch, rows[:n])
+		case n > 0:
 			own = own[:0]
 			for _, row := range rows[:n] {
 				own = append(own, row-int32(start))

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -113,22 +114,52 @@ func (m *laneMemory) knows(r viewstore.SeenRecord) bool {
 func (m *laneMemory) add(items ...viewstore.SeenItem) {
 	for _, item := range items {
 		for _, r := range item.Records {
-			m.addRecord(r)
+			m.addRecord(r, nil)
 		}
-		if item.Last().Compare(m.last) > 0 {
-			m.last = item.Last()
+		m.endAt(item.Last())
+	}
+}
+
+// addOwn adds records of the batch at hand, in order. If the memory reaches back far enough for all of them, addOwn
+// finds out which of their lines are fresh. A line that is fresh has no earlier copy within the window, since the lines
+// that follow are all later.
+func (m *laneMemory) addOwn(records []ownRecord, reaches bool) {
+	for _, r := range records {
+		if !reaches {
+			r.fresh = nil
 		}
+		m.addRecord(r.SeenRecord, r.fresh)
+		m.endAt(r.Sequence)
+	}
+}
+
+func (m *laneMemory) endAt(last event.Sequence) {
+	if last.Compare(m.last) > 0 {
+		m.last = last
 	}
 }
 
 // addRecord adds a record, unless the memory does not reach back to it. Items overlap after failures. A record that
-// comes twice takes its memory twice, and changes no answer.
-func (m *laneMemory) addRecord(r viewstore.SeenRecord) {
+// comes twice takes its memory twice, and changes no answer. If fresh is not nil, addRecord sets it for each line of
+// which the memory held no copy that arrived about within the window.
+func (m *laneMemory) addRecord(r viewstore.SeenRecord, fresh []bool) {
 	arrival := event.ArrivalOf(r.Request)
 	m.newest = max(m.newest, arrival)
-	if arrival >= m.since {
-		m.blockOf(arrival, len(r.Identities)).add(r)
+	if arrival < m.since {
+		return
 	}
+	home := m.blockOf(arrival, len(r.Identities))
+	for i := range fresh {
+		fresh[i] = true
+	}
+	if fresh != nil {
+		for _, b := range m.between(arrival.Add(-m.window), arrival.Add(m.window)) {
+			if b != home { // it says so itself, for each line and those before it
+				b.clearKnown(r.Identities, fresh)
+			}
+		}
+	}
+	home.add(r, fresh)
 }
 
 // blockOf returns the block of an arrival, with room for n identities.
@@ -140,22 +171,25 @@ func (m *laneMemory) blockOf(arrival event.Millis, n int) *block {
 			return b
 		}
 	}
-	m.blocks = slices.Insert(m.blocks, at, newBlock(period))
+	expected := n
+	if at == 0 && len(m.blocks) > 0 {
+		expected = max(n, m.blocks[0].taken) // as many as in the period before
+	}
+	m.blocks = slices.Insert(m.blocks, at, newBlock(period, expected))
 	return m.blocks[at]
+}
+
+// between returns the blocks of a span of arrivals.
+func (m *laneMemory) between(from, to event.Millis) []*block {
+	first, last := m.periodOf(from), m.periodOf(to)
+	start := sort.Search(len(m.blocks), func(i int) bool { return m.blocks[i].period <= last })
+	end := sort.Search(len(m.blocks), func(i int) bool { return m.blocks[i].period < first })
+	return m.blocks[start:end]
 }
 
 // any reports whether a copy of an event in the blocks of a span of arrivals satisfies a condition.
 func (m *laneMemory) any(id event.Identity, from, to event.Millis, is func(entry) bool) bool {
-	first, last := m.periodOf(from), m.periodOf(to)
-	for _, b := range m.blocks {
-		if b.period < first {
-			break
-		}
-		if b.period <= last && b.any(id, is) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.between(from, to), func(b *block) bool { return b.any(id, is) })
 }
 
 // holds says whether a position before the given one has the identity, with an arrival within the window of the given

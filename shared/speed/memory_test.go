@@ -86,6 +86,28 @@ func TestMemory(t *testing.T) {
 	})
 }
 
+// TestFresh checks that a line which is fresh when its record is added has no earlier copy, and that a line is fresh if
+// the memory has no copy at all. Records of a batch come in the order of their positions.
+func TestFresh(t *testing.T) {
+	const window = time.Hour
+	rapid.Check(t, func(t *rapid.T) {
+		var all []viewstore.SeenRecord
+		m := speed.NewMemory(0, window)
+		for n := range rapid.IntRange(1, 30).Draw(t, "records") {
+			r := drawRecord(t, n)
+			all = append(all, r)
+			for line, fresh := range m.AddOwn(r) {
+				if fresh && m.Holds(r, line) {
+					t.Fatalf("record %d, line %d is fresh and has an earlier copy", n, line)
+				}
+				if !fresh && !isCopy(all, n, line, 100*window) {
+					t.Fatalf("record %d, line %d is not fresh and has no copy", n, line)
+				}
+			}
+		}
+	})
+}
+
 // TestMemoryKeepsTheWindow checks that a memory that drops records keeps those within the window of what recent batches
 // asked for, however early in its period a record arrived.
 func TestMemoryKeepsTheWindow(t *testing.T) {

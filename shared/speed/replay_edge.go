@@ -69,7 +69,7 @@ func (t *replayTick) around(ctx context.Context, l edgeLane) (*laneMemory, error
 		}
 		for _, r := range item.Records {
 			if arrival := event.ArrivalOf(r.Request); arrival <= last {
-				m.addRecord(r)
+				m.addRecord(r, nil)
 			}
 		}
 		return true

@@ -26,7 +26,7 @@ func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batc
 	if err != nil {
 		return nil, fmt.Errorf("read seen items of lane %s: %w", lane, err)
 	}
-	own := s.identify(batch, kept)
+	own := identify(batch, kept)
 	if err := s.record(ctx, m, old, lane, own); err != nil {
 		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
@@ -38,9 +38,9 @@ func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batc
 		if old != nil && !m.reaches(arrival.Add(-s.Layout.SpeedWindow)) {
 			near = old
 		}
-		at := positionOf(r)
-		for _, identity := range r.Identities {
-			duplicate[row] = near.holds(identity, at, arrival)
+		at := r.at
+		for i, identity := range r.Identities {
+			duplicate[row] = !r.fresh[i] && near.holds(identity, at, arrival)
 			row++
 			at.line++
 		}
@@ -135,12 +135,12 @@ func (s *Speed) readAround(
 		}
 		for _, r := range item.Records {
 			if !m.knows(r) {
-				m.addRecord(r) // another environment has stored it since the memory was read
+				m.addRecord(r, nil) // another environment has stored it since the memory was read
 			}
 			arrival := event.ArrivalOf(r.Request)
 			near, _ := slices.BinarySearch(old, arrival.Add(-s.Layout.SpeedWindow))
 			if near < len(old) && arrival.IsWithin(s.Layout.SpeedWindow, old[near]) {
-				around.addRecord(r)
+				around.addRecord(r, nil)
 			}
 		}
 		return true
@@ -148,21 +148,28 @@ func (s *Speed) readAround(
 	return around, err
 }
 
+// ownRecord is a seen record of the batch at hand.
+type ownRecord struct {
+	viewstore.SeenRecord
+	at    position // of its first line
+	fresh []bool   // per line: the lane's memory held no copy of the event when it took the line
+}
+
 // identify returns the seen records of the lines of each record.
-func (s *Speed) identify(batch *event.Batch, kept considered) []viewstore.SeenRecord {
-	all := make([]viewstore.SeenRecord, 0, len(kept.ends))
-	identities := make([]event.Identity, batch.Len()) // of all records, which hold parts of it
-	var scratch []byte
+func identify(batch *event.Batch, kept considered) []ownRecord {
+	all := make([]ownRecord, 0, len(kept.ends))
+	identities := slices.Clone(kept.identities) // of all records, which hold parts of it; a store may keep them
+	fresh := make([]bool, batch.Len())
 	row := 0
 	for i, end := range kept.ends {
-		for first := row; row < end; row++ {
-			identities[row], scratch = batch.Identity(row, s.Layout.HashKey, scratch)
-			if request := batch.Stamps[row].Request; row == first || request != batch.Stamps[row-1].Request {
-				all = append(all, viewstore.SeenRecord{Sequence: kept.sequences[i], Line: row - first, Request: request,
-					Identities: identities[row:row]})
+		for first := row; row < end; {
+			r := viewstore.SeenRecord{Sequence: kept.sequences[i], Line: row - first, Request: batch.Stamps[row].Request}
+			start := row
+			for row < end && batch.Stamps[row].Request == r.Request {
+				row++
 			}
-			r := &all[len(all)-1]
-			r.Identities = r.Identities[:len(r.Identities)+1]
+			r.Identities = identities[start:row]
+			all = append(all, ownRecord{r, positionOf(r), fresh[start:row]})
 		}
 	}
 	return all
@@ -171,12 +178,11 @@ func (s *Speed) identify(batch *event.Batch, kept considered) []viewstore.SeenRe
 // record stores the records as seen that are not stored yet, and adds them to the memory, and to the old one if there
 // is one. It must leave out every record that is stored: an item replaces another with the same first and last record,
 // and would lose the records between them that only the other one has.
-func (s *Speed) record(
-	ctx context.Context, m, old *laneMemory, lane event.Lane, own []viewstore.SeenRecord,
-) error {
+func (s *Speed) record(ctx context.Context, m, old *laneMemory, lane event.Lane, own []ownRecord) error {
 	now := s.Now()
 	item := viewstore.SeenItem{Lane: lane, Recorded: event.MillisOf(now),
 		Expires: viewstore.ExpiryAt(now.Add(s.RetainSeen))}
+	var added []ownRecord // those of the item
 	size := 0
 	flush := func() error {
 		if len(item.Records) == 0 {
@@ -187,15 +193,15 @@ func (s *Speed) record(
 		if err := s.Seen.Put(ctx, item); err != nil {
 			return err
 		}
-		m.add(item)
+		m.addOwn(added, old == nil)
 		if old != nil {
 			old.add(item)
 		}
-		item.Records, size = nil, 0
+		item.Records, added, size = nil, nil, 0
 		return nil
 	}
 	for _, r := range own {
-		if m.knows(r) || old != nil && old.knows(r) {
+		if m.knows(r.SeenRecord) || old != nil && old.knows(r.SeenRecord) {
 			continue
 		}
 		bytes := r.MaxBytes()
@@ -204,7 +210,7 @@ func (s *Speed) record(
 				return err
 			}
 		}
-		item.Records = append(item.Records, r)
+		item.Records, added = append(item.Records, r.SeenRecord), append(added, r)
 		size += bytes
 	}
 	return flush()

@@ -60,7 +60,9 @@ type Speed struct {
 
 // scratch is memory that one invocation after another reuses.
 type scratch struct {
-	batch event.Batch
+	batch      event.Batch
+	identities []event.Identity
+	hashed     []byte
 }
 
 // Report says what an invocation did. The function also logs it.
@@ -178,6 +180,7 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *scratch, report *Report) (considered,
 	error) {
 	memory.batch.Reset()
+	memory.identities = memory.identities[:0]
 	kept := considered{batches: []*event.Batch{&memory.batch}}
 	for _, r := range l.records {
 		var err error
@@ -191,10 +194,21 @@ func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *s
 			}
 			report.SetAside++
 		}
+		memory.identify(s.Layout.HashKey) // while the lines are in the processor's cache
 		kept.sequences = append(kept.sequences, r.Sequence)
 		kept.ends = append(kept.ends, memory.batch.Len())
 	}
+	kept.identities = memory.identities
 	return kept, nil
+}
+
+// identify hashes the identities of the rows that have none yet.
+func (m *scratch) identify(key event.HashKey) {
+	var identity event.Identity
+	for row := len(m.identities); row < m.batch.Len(); row++ {
+		identity, m.hashed = m.batch.Identity(row, key, m.hashed)
+		m.identities = append(m.identities, identity)
+	}
 }
 
 func (s *Speed) writer() writer {

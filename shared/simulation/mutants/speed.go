@@ -245,7 +245,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "no-duplicates-in-speed", Design: "3.5",
 			Mistake: "speed does not remember the records that it has seen",
-			Edits:   []Edit{{seenFile, `			duplicate[row] = near.holds(`, `			duplicate[row] = row < 0 && near.holds(`}},
+			Edits:   []Edit{{seenFile, `			duplicate[row] = !r.fresh[i] &&`, `			duplicate[row] = row < 0 &&`}},
 		},
 		{
 			Name: "done-before-seen", Design: "3.5",
@@ -279,7 +279,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "memory-without-what-others-stored", Design: "3.5",
 			Mistake: "a record that another environment stored between two reads is missing in the lane's memory",
-			Edits: []Edit{{seenFile, `				m.addRecord(r) // another environment has stored it since the memory was read
+			Edits: []Edit{{seenFile, `				m.addRecord(r, nil) // another environment has stored it since the memory was read
 `, ``}},
 			Killer: Killer{"shared/speed", "^TestNoReceiptIsLostBetweenReads$",
 				"it takes a frozen function, an old stamp and two copies near it: 1 history in some thousands"},
@@ -345,6 +345,13 @@ func ofDuplicates() []Mutant {
 			Killer: Killer{"shared/speed", "^TestMemory$", "no history has two identities with the same 64 bits"},
 		},
 		{
+			Name: "fresh-in-its-own-block", Design: "3.5",
+			Mistake: "speed takes an event for new unless a copy arrived in the same sixth of a window",
+			Edits: []Edit{{memoryFile, `				b.clearKnown(r.Identities, fresh)`,
+				`				b.clearKnown(r.Identities[:0], fresh)`}},
+			Killer: Killer{"shared/speed", "^TestFresh$", "histories are shorter than a part of the window"},
+		},
+		{
 			Name: "memory-dropped-too-soon", Design: "3.5",
 			Mistake: "speed drops records from its memory that are within the window of events to come",
 			Edits:   []Edit{{memoryFile, `	first := m.periodOf(keep)`, `	first := m.periodOf(keep) + 2`}},
@@ -363,7 +370,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "old-records-stored-again", Design: "3.5",
 			Mistake: "speed stores records again that its memory does not reach: the item replaces one with more records",
-			Edits:   []Edit{{seenFile, `m.knows(r) || old != nil && old.knows(r) {`, `m.knows(r) {`}},
+			Edits:   []Edit{{seenFile, `m.knows(r.SeenRecord) || old != nil && old.knows(r.SeenRecord) {`, `m.knows(r.SeenRecord) {`}},
 			Killer: Killer{"shared/speed", "^TestRedeliveredOldStamps$",
 				"it takes a batch that is delivered again, with records more than two windows late around a newer one"},
 		},

@@ -49,10 +49,11 @@ type Program struct {
 
 	perPage int64 // number of windows of a page
 
-	seed      seed
-	merging   sync.Pool // of *Windows, the scratch memory of Merge
-	encoding  sync.Pool // of *[]byte, the scratch memory of DeltaPage.Encode
-	gathering sync.Pool // of *gathered, the scratch memory of Delta.Add
+	seed       seed
+	merging    sync.Pool // of *Windows, the scratch memory of Merge
+	encoding   sync.Pool // of *[]byte, the scratch memory of DeltaPage.Encode
+	gathering  sync.Pool // of *gathered, the scratch memory of Delta.Add
+	evaluating sync.Pool // of *Evaluation, the scratch memory of Delta.Fold
 }
 
 // noInput is the input's index for an aggregate that reads nothing of an event.

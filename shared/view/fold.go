@@ -12,8 +12,7 @@ type Delta struct {
 	program *Program
 	parts   []part
 	counts  Counts
-	skipped *Delta      // of program.Skipped: what could not be used; nil while there is nothing
-	own     *Evaluation // of Fold and Touch
+	skipped *Delta // of program.Skipped: what could not be used; nil while there is nothing
 }
 
 // Counts says what happened to the events that a delta received.
@@ -65,12 +64,14 @@ func (d *Delta) Touch(b *event.Batch, rows []int32) {
 }
 
 func (d *Delta) fold(b *event.Batch, rows []int32, duplicate []bool) {
-	if d.own == nil {
-		d.own = d.program.NewEvaluation()
+	own, ok := d.program.evaluating.Get().(*Evaluation)
+	if !ok {
+		own = d.program.NewEvaluation()
 	}
-	d.own.Evaluate(b, rows, len(d.parts))
-	d.own.Exclude(duplicate)
-	all := []*Evaluation{d.own}
+	defer d.program.evaluating.Put(own)
+	own.Evaluate(b, rows, len(d.parts))
+	own.Exclude(duplicate)
+	all := []*Evaluation{own}
 	for part := range d.parts {
 		d.Add(part, all)
 	}

@@ -33,8 +33,8 @@ func (r *records) Publish(_ context.Context, entries []stream.Entry) ([]int, err
 	return nil, nil
 }
 
-// items takes speed items and keeps none. Speed reads no item that its environment has written, unless a write fails. So
-// an invocation over it costs what speed costs, without the store.
+// items takes speed items and keeps none. Speed reads no item that its environment has written, unless a write fails.
+// So an invocation over it costs what speed costs, without the store.
 type items struct{ viewstore.Speed }
 
 func (items) Load(context.Context, []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {

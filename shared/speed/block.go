@@ -10,8 +10,9 @@ import (
 
 // block remembers the identities of the records that arrived within one period. A lane's memory drops whole blocks.
 //
-// It takes 16 bytes per identity, 5 to 11 for the table (more if it holds fewer than the block before), and per record 24 bytes, 4 for its place in the order, and
-// half a byte per digit of its sequence number. It has hardly any pointers, so the garbage collector does not read it.
+// It takes 16 bytes per identity, 5 to 11 for the table (more if it holds fewer than the block before), and per record
+// 24 bytes, 4 for its place in the order, and half a byte per digit of its sequence number. It has hardly any pointers,
+// so the garbage collector does not read it.
 type block struct {
 	period  int64 // of arrivals, counted from the Unix epoch
 	pages   [][]event.Identity
@@ -64,8 +65,8 @@ func fits(identities, size int) bool { return 4*identities <= 3*size }
 // hasRoom reports whether the block has places for n more identities.
 func (b *block) hasRoom(n int) bool { return int(b.count)+n <= maxPlaces }
 
-// add adds a record that the block does not hold yet. If fresh is not nil, add clears it for each line of which the block
-// held a copy, in the record or before it.
+// add adds a record that the block does not hold yet. If fresh is not nil, add clears it for each line of which the
+// block held a copy, in the record or before it.
 func (b *block) add(r viewstore.SeenRecord, fresh []bool) {
 	at := positionOf(r)
 	if n := len(b.records); n > 0 && b.sorted && !b.positionAt(b.order[n-1]).before(at) {

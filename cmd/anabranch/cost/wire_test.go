@@ -165,8 +165,8 @@ func TestAsCounted(t *testing.T) {
 	}
 }
 
-// TestManyKeysAsCounted checks the write units of events each of which has a key of its own: as many are counted at the
-// wire, since then it does not matter when events come.
+// TestManyKeysAsCounted checks the write units of events each of which has a key of its own: about as many are counted
+// at the wire. Then it hardly matters when events come: only views with few keys have more pages in eight hours.
 func TestManyKeysAsCounted(t *testing.T) {
 	c := read(t)
 	_, many := keyed(t)
@@ -174,7 +174,7 @@ func TestManyKeysAsCounted(t *testing.T) {
 		r := bill(t, withKeys(t, 1000, 1000), load(c, 1000/c.Values()["window"], int(number(t, cells[1]))), c)
 		m := r.Measured
 		got := 1000 * (m["speed_units"] + m["live_units"] + m["seen_units"] + m["base_units"] + m["new_keys"])
-		if want := number(t, cells[5]); math.Abs(got-want) > 0.03*want {
+		if want := number(t, cells[5]); math.Abs(got-want) > 0.04*want {
 			t.Errorf("%s a request: %.0f write units, counted are %.0f", cells[1], got, want)
 		}
 	}

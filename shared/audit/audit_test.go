@@ -125,15 +125,6 @@ func TestDeleted(t *testing.T) {
 	}
 }
 
-// TestUnlisted checks that a key without an entry in the directory is drift.
-func TestUnlisted(t *testing.T) {
-	w := newWorld(t)
-	w.run("ann", "bob")
-	w.wantClean()
-	w.Base.Unlist(w.generation().ID, view.EncodeKey([]string{"bob"}))
-	w.wantDrifts(1, []string{"bob"}, catalog.Unlisted, "no entry")
-}
-
 // TestUnexpected checks an item of a key without events, and an empty item, which is no drift.
 func TestUnexpected(t *testing.T) {
 	w := newWorld(t)

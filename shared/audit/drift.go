@@ -85,9 +85,9 @@ func (p *driftingPage) firstWindow() view.Window {
 	return view.Window(int64(p.Page) * int64(perPage))
 }
 
-// report lists the drifts of the pages kept, each with its likely cause, and then the keys that are not listed.
+// report lists the drifts of the pages kept, each with its likely cause.
 func (e *examination) report() error {
-	var all []catalog.Drift
+	size := 0
 	for _, p := range e.drifting {
 		cause := e.cause(p)
 		subset, key, _ := e.program.Definition.ValuesOf(p.Key)
@@ -96,19 +96,15 @@ func (e *examination) report() error {
 				Subset: subset, Key: key, Start: event.MillisOf(e.program.Start(window)), Cause: cause.cause, Detail: cause.detail,
 				Expected: p.present(p.expected, window), Stored: p.present(p.stored, window),
 			}
-			all = append(all, drift)
+			encoded, err := json.Marshal(drift)
+			if err != nil {
+				return fmt.Errorf("key of a drift: %w", err)
+			}
+			if size += len(encoded); size > maxBytes || len(e.found.Drifts) == maxListed {
+				return nil
+			}
+			e.found.Drifts = append(e.found.Drifts, drift)
 		}
-	}
-	size := 0
-	for _, drift := range append(all, e.unlisted...) {
-		encoded, err := json.Marshal(drift)
-		if err != nil {
-			return fmt.Errorf("key of a drift: %w", err)
-		}
-		if size += len(encoded); size > maxBytes || len(e.found.Drifts) == maxListed {
-			return nil
-		}
-		e.found.Drifts = append(e.found.Drifts, drift)
 	}
 	return nil
 }

@@ -42,7 +42,6 @@ type examination struct {
 	lost     []archive.Object       // in archive order
 	encoded  []byte                 // memory to encode a page in
 
-	unlisted []catalog.Drift    // the first keys without an entry
 	drifting []*driftingPage    // the first ones, in order of key and page
 	explains map[hypothesis]int // how many of those
 	found    catalog.Findings
@@ -123,9 +122,6 @@ func (e *examination) examine(ctx context.Context) error {
 	if suspects, err = e.settle(ctx, suspects); err != nil {
 		return err
 	}
-	if err := e.findUnlisted(ctx); err != nil {
-		return err
-	}
 	if err := e.findLost(ctx); err != nil {
 		return err
 	}
@@ -144,7 +140,7 @@ func (e *examination) examine(ctx context.Context) error {
 	if _, err := e.current(ctx); err != nil {
 		return err
 	}
-	if len(e.drifting)+len(e.unlisted) == 0 {
+	if len(e.drifting) == 0 {
 		return nil
 	}
 	if err := e.explain(ctx); err != nil {

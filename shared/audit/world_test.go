@@ -259,9 +259,6 @@ func (w *world) deleteItem(user string) {
 		}
 	}
 	for _, item := range items {
-		if err := w.Base.List(w.t.Context(), item.Generation, item.Key); err != nil {
-			w.t.Fatal(err)
-		}
 		if item.BaseKey != gone.BaseKey {
 			w.overwrite(item)
 		}

@@ -103,9 +103,6 @@ func (t *tick) write(ctx context.Context, g target, run lifecycle.Run, delta *vi
 	var written atomic.Int64
 	err := t.Parallel(len(parts), func(i int) error {
 		loaded, err := viewstore.LoadPages(ctx, t.Base, g.generation.ID, pageKeys(parts[i]))
-		if err == nil {
-			err = t.listKeys(ctx, g, parts[i], loaded)
-		}
 		if err != nil {
 			return err
 		}
@@ -129,20 +126,6 @@ func (t *tick) write(ctx context.Context, g target, run lifecycle.Run, delta *vi
 		return fmt.Errorf("view %s, run %d: %w", g.view, run.N, err)
 	}
 	return nil
-}
-
-// listKeys lists the keys of pages without an item. A query finds a key once its first item is written, so its entry is
-// written before. A key with an item has its entry already.
-func (t *tick) listKeys(
-	ctx context.Context, g target, pages []view.DeltaPage, loaded map[view.PageKey]viewstore.BaseItem,
-) error {
-	var keys []view.Key
-	for _, page := range pages {
-		if _, stored := loaded[page.PageKey]; !stored {
-			keys = append(keys, page.Key)
-		}
-	}
-	return viewstore.ListMissing(ctx, t.Base, g.generation.ID, keys)
 }
 
 // reportOf changes the report of a target's view.

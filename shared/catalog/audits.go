@@ -92,7 +92,6 @@ const (
 	Double     Cause = "double"     // the object, run or slot in Detail was folded twice
 	Unexpected Cause = "unexpected" // the item holds a window without events
 	Altered    Cause = "altered"    // no hypothesis explains it
-	Unlisted   Cause = "unlisted"   // the key has no entry in the directory; Start is that of its first page
 )
 
 // IsDue reports whether an audit should begin now, unless one is running, which its lease says. One of these must hold:

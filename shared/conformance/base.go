@@ -32,9 +32,9 @@ func Base(t *testing.T, open func(t *testing.T) viewstore.Base) {
 		{"Scan returns some items of a generation at a time, and none of another generation", baseScan},
 		{"Drop deletes a bounded number of a generation's items, and none of another generation", baseDrop},
 		{"A call with an ended ctx returns an error, and a write can be retried", baseCancelled},
-		{"Scan returns no entries, and Drop deletes those of a generation", baseEntries},
+		{"Drop deletes the keys of a generation, and none of another one", baseKeysDropped},
 	})
-	runAll(t, open, directoryTests[lifecycle.GenerationID, viewstore.Base](generationOf))
+	runAll(t, open, directoryTests(baseDirectory))
 }
 
 func byPage(a, b viewstore.BaseItem) int {

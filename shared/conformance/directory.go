@@ -12,38 +12,32 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
+// directoryOf is a store as its directory sees it.
+type directoryOf[S ~string] struct {
+	viewstore.Directory[S]
+	set   func(t *testing.T, letter byte) S
+	store func(t *testing.T, set S, key view.Key, page view.Page) // stores an item of a key
+}
+
 // directoryTests are the subtests of the directory of a store whose sets have names of the type S.
-func directoryTests[S ~string, D viewstore.Directory[S]](setOf func(t *testing.T, letter byte) S) []subtest[D] {
+func directoryTests[D any, S ~string](of func(store D) directoryOf[S]) []subtest[D] {
 	return []subtest[D]{
-		{"Listed returns those of the keys that have an entry", func(t *testing.T, d D) {
-			listKeys(t, d, setOf(t, 'A'), setOf(t, 'B'))
+		{"Keys returns the first keys of a shard that are in a range, in its order", func(t *testing.T, store D) {
+			keysOfShards(t, of(store))
 		}},
-		{"Keys returns the first keys of a shard that are in a range, in its order", func(t *testing.T, d D) {
-			keysOfShards(t, d, setOf(t, 'A'), setOf(t, 'B'))
+		{"Keys returns each key once, however many items it has", func(t *testing.T, store D) {
+			keysOfManyItems(t, of(store))
 		}},
-		{"An entry may be of any bytes, and of the longest key", func(t *testing.T, d D) {
-			awkwardEntries(t, d, setOf(t, 'A'))
+		{"A key may be of any bytes, and of the maximum length", func(t *testing.T, store D) {
+			awkwardInDirectory(t, of(store))
 		}},
-		{"A call of the directory with an ended ctx returns an error", func(t *testing.T, d D) {
-			directoryCancelled(t, d, setOf(t, 'A'))
+		{"Keys with an ended ctx returns an error", func(t *testing.T, store D) {
+			d := of(store)
+			if _, err := d.Keys(cancelled(t), d.set(t, 'A'), 0, viewstore.KeyRange{Limit: 1}); err == nil {
+				t.Error("keys with an ended ctx returned no error")
+			}
 		}},
 	}
-}
-
-func listAll[S ~string](t *testing.T, d viewstore.Directory[S], set S, keys ...view.Key) {
-	t.Helper()
-	for _, key := range keys {
-		wantNoError(t, fmt.Sprintf("list %q", key), d.List(t.Context(), set, key))
-	}
-}
-
-func wantListed[S ~string](t *testing.T, d viewstore.Directory[S], set S, asked []view.Key, want ...view.Key) {
-	t.Helper()
-	got, err := d.Listed(t.Context(), set, asked)
-	wantNoError(t, "listed", err)
-	slices.Sort(got)
-	want = slices.Sorted(slices.Values(want))
-	wantItems(t, fmt.Sprintf("listed of %d keys", len(asked)), got, want)
 }
 
 // allKeys reads all keys of a set in a range, a few at a time, and returns them in its order.
@@ -79,28 +73,16 @@ func allKeys[S ~string](t *testing.T, d viewstore.Directory[S], set S, in viewst
 	return all
 }
 
-func listKeys[S ~string](t *testing.T, d viewstore.Directory[S], set, other S) {
-	wantListed(t, d, set, nil)
-	wantListed(t, d, set, []view.Key{"a", "b"})
-	listAll(t, d, set, "a", "b", "a")
-	listAll(t, d, other, "c")
-	wantListed(t, d, set, []view.Key{"a", "b", "c", ""}, "a", "b")
-	wantListed(t, d, other, []view.Key{"a", "b", "c"}, "c")
-	var many []view.Key
-	for n := range 230 { // DynamoDB reads 100 at once
-		many = append(many, view.Key(fmt.Sprint("many ", n)))
-	}
-	listAll(t, d, set, many[:150]...)
-	wantListed(t, d, set, many, many[:150]...)
-}
-
-func keysOfShards[S ~string](t *testing.T, d viewstore.Directory[S], set, other S) {
+func keysOfShards[S ~string](t *testing.T, d directoryOf[S]) {
+	set, other := d.set(t, 'A'), d.set(t, 'B')
+	wantItems(t, "keys of nothing", allKeys(t, d.Directory, set, viewstore.KeyRange{Limit: 1}), nil)
 	var all []view.Key
 	for n := range 100 {
 		all = append(all, view.Key(fmt.Sprintf("%03d", n)))
+		d.store(t, set, all[n], 0)
 	}
-	listAll(t, d, set, all...)
-	listAll(t, d, other, "004", "x")
+	d.store(t, other, "004", 0)
+	d.store(t, other, "x", 0)
 	for _, limit := range []int{1, 3, 1000} {
 		for _, c := range []struct {
 			from, to view.Key
@@ -117,33 +99,48 @@ func keysOfShards[S ~string](t *testing.T, d viewstore.Directory[S], set, other 
 			{"2", "", nil},
 		} {
 			in := viewstore.KeyRange{From: c.from, To: c.to, Limit: limit}
-			wantItems(t, fmt.Sprintf("keys in %+v", in), allKeys(t, d, set, in), c.want)
+			wantItems(t, fmt.Sprintf("keys in %+v", in), allKeys(t, d.Directory, set, in), c.want)
 			down := slices.Clone(c.want)
 			slices.Reverse(down)
 			in.Down = true
-			wantItems(t, fmt.Sprintf("keys in %+v", in), allKeys(t, d, set, in), down)
+			wantItems(t, fmt.Sprintf("keys in %+v", in), allKeys(t, d.Directory, set, in), down)
 		}
 	}
 }
 
-func awkwardEntries[S ~string](t *testing.T, d viewstore.Directory[S], set S) {
-	keys := awkwardKeys()
-	listAll(t, d, set, keys...)
-	wantListed(t, d, set, keys, keys...)
-	slices.Sort(keys)
-	wantItems(t, "keys", allKeys(t, d, set, viewstore.KeyRange{Limit: 100}), keys)
+// keysOfManyItems stores keys with 1 to 40 items: DynamoDB passes by the rest of the items of a key with many.
+func keysOfManyItems[S ~string](t *testing.T, d directoryOf[S]) {
+	set := d.set(t, 'A')
+	var all []view.Key
+	for n, items := range []int{1, 40, 2, 9, 1, 1, 25, 3, 1, 40, 1, 10, 1, 1, 1, 30} {
+		key := view.Key(fmt.Sprintf("%03d\x00", n))
+		all = append(all, key)
+		for page := range items {
+			d.store(t, set, key, view.Page(page-items/2))
+		}
+	}
+	for _, limit := range []int{1, 2, 5, 1000} {
+		in := viewstore.KeyRange{Limit: limit}
+		wantItems(t, fmt.Sprintf("keys, %d at once", limit), allKeys(t, d.Directory, set, in), all)
+		down := slices.Clone(all)
+		slices.Reverse(down)
+		in.Down = true
+		wantItems(t, fmt.Sprintf("keys down, %d at once", limit), allKeys(t, d.Directory, set, in), down)
+		in = viewstore.KeyRange{From: "001\x00", To: "001\x00\x00", Limit: limit}
+		wantItems(t, "one key", allKeys(t, d.Directory, set, in), all[1:2])
+	}
 }
 
-func directoryCancelled[S ~string](t *testing.T, d viewstore.Directory[S], set S) {
-	if err := d.List(cancelled(t), set, "a"); err == nil {
-		t.Error("list with an ended ctx returned no error")
+func awkwardInDirectory[S ~string](t *testing.T, d directoryOf[S]) {
+	set, keys := d.set(t, 'A'), awkwardKeys()
+	for _, key := range keys {
+		for page := view.Page(-1); page < 2; page++ {
+			d.store(t, set, key, page)
+		}
 	}
-	listAll(t, d, set, "a") // the cancelled call may have been applied
-	if _, err := d.Listed(cancelled(t), set, []view.Key{"a"}); err == nil {
-		t.Error("listed with an ended ctx returned no error")
-	}
-	if _, err := d.Keys(cancelled(t), set, 0, viewstore.KeyRange{Limit: 1}); err == nil {
-		t.Error("keys with an ended ctx returned no error")
+	slices.Sort(keys)
+	for _, limit := range []int{1, 2, 100} {
+		wantItems(t, "keys", allKeys(t, d.Directory, set, viewstore.KeyRange{Limit: limit}), keys)
 	}
 }
 
@@ -159,33 +156,51 @@ func dropAll(t *testing.T, drop func(after string) (string, error)) {
 	}
 }
 
-func baseEntries(t *testing.T, b viewstore.Base) {
+func baseDirectory(b viewstore.Base) directoryOf[lifecycle.GenerationID] {
+	return directoryOf[lifecycle.GenerationID]{
+		Directory: b, set: generationOf,
+		store: func(t *testing.T, set lifecycle.GenerationID, key view.Key, page view.Page) {
+			putBase(t, b, baseOf(set, key, page), 0)
+		},
+	}
+}
+
+func speedDirectory(s viewstore.Speed) directoryOf[lifecycle.Set] {
+	return directoryOf[lifecycle.Set]{
+		Directory: s,
+		set: func(t *testing.T, letter byte) lifecycle.Set {
+			return lifecycle.OfGeneration(generationOf(t, letter))
+		},
+		store: func(t *testing.T, set lifecycle.Set, key view.Key, page view.Page) {
+			for n := range 1 + len(key)%2 { // some keys have items of two lanes
+				putSpeed(t, s, kappaOf(set, key, page, lane(n)), "")
+			}
+		},
+	}
+}
+
+func baseKeysDropped(t *testing.T, b viewstore.Base) {
 	gone, other := generationOf(t, 'A'), generationOf(t, 'B')
 	for _, generation := range []lifecycle.GenerationID{gone, other} {
 		putBase(t, b, baseOf(generation, "a", 0), 0)
-		listAll(t, b, generation, "a", "b")
 	}
-	scan := func(after string) ([]viewstore.BaseItem, string, error) { return b.Scan(t.Context(), gone, after) }
-	wantItems(t, "scan", scanned(t, scan, byPage), []viewstore.BaseItem{baseOf(gone, "a", 0)})
 	dropAll(t, func(after string) (string, error) { return b.Drop(t.Context(), gone, after) })
-	wantListed(t, b, gone, []view.Key{"a", "b"})
-	wantListed(t, b, other, []view.Key{"a", "b"}, "a", "b")
-	wantItems(t, "scan", scanned(t, scan, byPage), nil)
+	wantItems(t, "keys", allKeys(t, b, gone, viewstore.KeyRange{Limit: 1}), nil)
+	wantItems(t, "keys", allKeys(t, b, other, viewstore.KeyRange{Limit: 1}), []view.Key{"a"})
 }
 
-func speedEntries(t *testing.T, s viewstore.Speed) {
+func speedKeysDropped(t *testing.T, s viewstore.Speed) {
 	gone, other := lifecycle.OfGeneration(generationOf(t, 'A')), lifecycle.OfGeneration(generationOf(t, 'B'))
 	for _, set := range []lifecycle.Set{gone, other} {
 		putSpeed(t, s, kappaOf(set, "a", 0, lane(0)), "")
-		listAll(t, s, set, "a", "b")
 		putLive(t, s, set, firstSlot, "a", "c")
 	}
 	scan := func(after string) ([]viewstore.SpeedItem, string, error) { return s.Scan(t.Context(), gone, after) }
 	wantItems(t, "scan", scanned(t, scan, bySlot), []viewstore.SpeedItem{kappaOf(gone, "a", 0, lane(0))})
 	dropAll(t, func(after string) (string, error) { return s.Drop(t.Context(), gone, after) })
-	wantListed(t, s, gone, []view.Key{"a", "b"})
+	wantItems(t, "keys", allKeys(t, s, gone, viewstore.KeyRange{Limit: 1}), nil)
 	wantLive(t, s, gone, firstSlot)
-	wantListed(t, s, other, []view.Key{"a", "b"}, "a", "b")
+	wantItems(t, "keys", allKeys(t, s, other, viewstore.KeyRange{Limit: 1}), []view.Key{"a"})
 	wantLive(t, s, other, firstSlot, "a", "c")
 	wantItems(t, "scan", scanned(t, scan, bySlot), nil)
 }

@@ -35,10 +35,9 @@ func Speed(t *testing.T, open func(t *testing.T) viewstore.Speed) {
 		{"The caller owns what it passes and what it gets", speedOwned},
 		{"A call with an ended ctx returns an error, and a write can be retried", speedCancelled},
 		{"Live returns the keys of live keys with slot >= from", speedLive},
-		{"Scan returns neither entries nor live keys, and Drop deletes those of a set", speedEntries},
+		{"Scan returns no live keys, and Drop deletes those of a set", speedKeysDropped},
 	})
-	runAll(t, open, directoryTests[lifecycle.Set, viewstore.Speed](
-		func(t *testing.T, letter byte) lifecycle.Set { return lifecycle.OfGeneration(generationOf(t, letter)) }))
+	runAll(t, open, directoryTests(speedDirectory))
 }
 
 // bySlot compares in the order of Slots. Lane numbers have one digit here, so names order as numbers do.

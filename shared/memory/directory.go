@@ -10,10 +10,10 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// directory holds the entries of each set.
+// directory holds the keys of the items of each set.
 type directory[S ~string] map[S]map[view.Key]struct{}
 
-func (d *directory[S]) list(set S, key view.Key) {
+func (d *directory[S]) add(set S, key view.Key) {
 	if *d == nil {
 		*d = directory[S]{}
 	}
@@ -23,50 +23,17 @@ func (d *directory[S]) list(set S, key view.Key) {
 	(*d)[set][key] = struct{}{}
 }
 
-func (d directory[S]) listed(set S, keys []view.Key) (some []view.Key) {
-	for _, key := range keys {
-		if _, ok := d[set][key]; ok {
-			some = append(some, key)
-		}
-	}
-	return some
-}
-
-func (d directory[S]) keys(set S, shard int, in viewstore.KeyRange) (some []view.Key) {
+func (d directory[S]) in(set S, shard int, r viewstore.KeyRange) (some []view.Key) {
 	for key := range d[set] {
-		if viewstore.ShardOf(key) == shard && key >= in.From && (in.To == "" || key < in.To) {
+		if viewstore.ShardOf(key) == shard && key >= r.From && (r.To == "" || key < r.To) {
 			some = append(some, key)
 		}
 	}
 	slices.Sort(some)
-	if in.Down {
+	if r.Down {
 		slices.Reverse(some)
 	}
-	return some[:min(len(some), in.Limit)]
-}
-
-// Listed implements viewstore.Directory.
-func (b *Base) Listed(
-	ctx context.Context, generation lifecycle.GenerationID, keys []view.Key,
-) ([]view.Key, error) {
-	return answer(b.Hook, "base.Listed", "", func() ([]view.Key, error) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.entries.listed(generation, keys), ctx.Err()
-	})
-}
-
-// List implements viewstore.Directory.
-func (b *Base) List(ctx context.Context, generation lifecycle.GenerationID, key view.Key) error {
-	return b.Hook.apply("base.List", string(key), func() error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.entries.list(generation, key)
-		return nil
-	})
+	return some[:min(len(some), r.Limit)]
 }
 
 // Keys implements viewstore.Directory.
@@ -76,36 +43,7 @@ func (b *Base) Keys(
 	return answer(b.Hook, "base.Keys", "", func() ([]view.Key, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		return b.entries.keys(generation, shard, in), ctx.Err()
-	})
-}
-
-// Unlist removes an entry, as nothing but a fault can do.
-func (b *Base) Unlist(generation lifecycle.GenerationID, key view.Key) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.entries[generation], key)
-}
-
-// Listed implements viewstore.Directory.
-func (s *Speed) Listed(ctx context.Context, set lifecycle.Set, keys []view.Key) ([]view.Key, error) {
-	return answer(s.Hook, "speed.Listed", "", func() ([]view.Key, error) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.entries.listed(set, keys), ctx.Err()
-	})
-}
-
-// List implements viewstore.Directory.
-func (s *Speed) List(ctx context.Context, set lifecycle.Set, key view.Key) error {
-	return s.Hook.apply("speed.List", string(key), func() error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.entries.list(set, key)
-		return nil
+		return b.keys.in(generation, shard, in), ctx.Err()
 	})
 }
 
@@ -116,7 +54,7 @@ func (s *Speed) Keys(
 	return answer(s.Hook, "speed.Keys", "", func() ([]view.Key, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.entries.keys(set, shard, in), ctx.Err()
+		return s.keys.in(set, shard, in), ctx.Err()
 	})
 }
 

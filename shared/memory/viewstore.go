@@ -28,9 +28,9 @@ type Base struct {
 	Hook   Hook
 	AtOnce int // maximum number of items in an answer of Pages; 0: as many as MostRead allows
 
-	mu      sync.Mutex
-	items   map[basePartition]map[view.Page]viewstore.BaseItem
-	entries directory[lifecycle.GenerationID]
+	mu    sync.Mutex
+	items map[basePartition]map[view.Page]viewstore.BaseItem
+	keys  directory[lifecycle.GenerationID]
 }
 
 var _ viewstore.Base = (*Base)(nil)
@@ -68,6 +68,7 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 			b.items[partition] = map[view.Page]viewstore.BaseItem{}
 		}
 		b.items[partition][item.Page] = copyBase(item)
+		b.keys.add(item.Generation, item.Key)
 		return nil
 	})
 }
@@ -84,7 +85,7 @@ func (b *Base) Drop(ctx context.Context, generation lifecycle.GenerationID, afte
 			delete(b.items, basePartition{generation, key})
 		}
 		if next == "" {
-			delete(b.entries, generation)
+			delete(b.keys, generation)
 		}
 		return next, ctx.Err()
 	})
@@ -206,11 +207,11 @@ type Speed struct {
 	Now    func() time.Time // the clock by which items expire; nil: they never expire
 	AtOnce int              // maximum number of items in an answer of Slots or Pages; 0: as many as MostRead allows
 
-	mu      sync.Mutex
-	items   map[speedPartition]map[viewstore.SpeedKey]viewstore.SpeedItem
-	entries directory[lifecycle.Set]
-	live    map[lifecycle.Set]map[liveKey]viewstore.LiveKeys
-	puts    int
+	mu    sync.Mutex
+	items map[speedPartition]map[viewstore.SpeedKey]viewstore.SpeedItem
+	keys  directory[lifecycle.Set] // of the items that do not expire
+	live  map[lifecycle.Set]map[liveKey]viewstore.LiveKeys
+	puts  int
 }
 
 var _ viewstore.Speed = (*Speed)(nil)
@@ -249,6 +250,9 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 			s.items[partition] = map[viewstore.SpeedKey]viewstore.SpeedItem{}
 		}
 		s.items[partition][item.SpeedKey] = copySpeed(item)
+		if item.Expires == viewstore.NeverExpires {
+			s.keys.add(item.Set, item.Key)
+		}
 		return nil
 	})
 }
@@ -360,7 +364,7 @@ func (s *Speed) Drop(ctx context.Context, set lifecycle.Set, after string) (stri
 			delete(s.items, speedPartition{set, key})
 		}
 		if next == "" {
-			delete(s.entries, set)
+			delete(s.keys, set)
 			delete(s.live, set)
 		}
 		return next, ctx.Err()

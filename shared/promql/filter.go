@@ -27,7 +27,7 @@ func (m matchersOfField) accept(value string) bool {
 // String names a filter among those of one view and subset.
 func (f filter) String() string { return fmt.Sprintf("%q %v", f.key, f.rest) }
 
-// filterOf turns matchers into a filter. Matchers that list values become values of key fields; the directory of keys
+// filterOf turns matchers into a filter. Matchers that list values become values of key fields; the list of keys
 // answers the others. ok is false when no key can match.
 func (m metric) filterOf(matchers []*labels.Matcher) (f filter, ok bool) {
 	f = filter{key: map[string][]string{}, rest: map[int]matchersOfField{}}

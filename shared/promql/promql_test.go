@@ -184,9 +184,6 @@ func TestFailures(t *testing.T) {
 		"speed.Slots": `by_user_amount{user="u"}`, "speed.Live": "by_user_amount", "catalog.View": "by_user_amount",
 	} {
 		f := newFixture(t)
-		if err := f.Base.List(t.Context(), "g", servingtest.UserKey); err != nil {
-			t.Fatal(err)
-		}
 		f.Fail(call, errors.New("the store is down"))
 		api := promql.New(f.Serving, bounds, quiet)
 		_, err := api.Ask(t.Context(), promql.Question{Expr: expr, Start: f.Now(), End: f.Now()})

@@ -18,7 +18,7 @@ func TestGroupsAreExact(t *testing.T) {
 	s.check(t, by, " 22T09-22T11 66 false")
 	s.check(t, "group_by=path step=all from=11-22T09:00 to=11-22T11:00", "/a 22T09-22T11 6 true", "/b 22T09-22T11 24 true",
 		"/c 22T09-22T11 4 true", "/new 22T09-22T11 32 false")
-	// A run writes the entry of the new key, then its item, and then moves the pointer.
+	// A run writes the item of the new key, and then moves the pointer.
 	s.base(t, "/new", "200", horizon+slotMs, amount{"2026-11-22T09:50:00Z", "32"})
 	s.check(t, by, " 22T09-22T11 66 false")
 	s.MoveTo(t, horizon+slotMs)

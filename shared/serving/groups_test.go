@@ -53,13 +53,10 @@ func (s *pageViews) serve(t testing.TB) {
 		servingtest.Candidate(s.p, "g", lifecycle.Serving)}})
 }
 
-// base puts the items of a key and its entry, as batch does.
+// base puts the items of a key, as batch does.
 func (s *pageViews) base(t testing.TB, path, status string, at slot.Slot, amounts ...amount) {
 	t.Helper()
 	key := s.p.KeyOf(view.FullKey, []string{path, status})
-	if err := s.Base.List(t.Context(), "g", key); err != nil {
-		t.Fatal(err)
-	}
 	s.PutBaseAt(t, s.p, "g", key, at, amounts...)
 }
 

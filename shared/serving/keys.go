@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// KeyFilter selects keys of a directory.
+// KeyFilter selects keys of a generation.
 type KeyFilter struct {
 	Subset view.Subset         // whose keys are listed
 	Fields map[string][]string // the values that a key field may have; a field that is left out may have any
@@ -23,7 +23,7 @@ type KeyFilter struct {
 	Limit  int                 // maximum number of keys, at least 1
 }
 
-// ListedKey is a key of a directory. It may have no item.
+// ListedKey is a key of a generation. It may have no item that takes part in answers.
 type ListedKey struct {
 	Key    view.Key
 	Values []string // of the subset's fields, in the key's order
@@ -37,11 +37,11 @@ type KeyList struct {
 	Last *view.Key // the last key that was looked at, to go on after; nil: there are no more
 }
 
-// mostLooked bounds the keys of a directory that one call of ListKeys looks at, where few of them match the filter.
+// mostLooked bounds the keys that one call of ListKeys looks at, where few of them match the filter.
 const mostLooked = 20_000
 
-// ListKeys lists keys of the generation: the live keys first, then the entries, each read after the pointer that the
-// Reader was made of. A list may be shorter than the limit although there are more keys.
+// ListKeys lists keys of the generation: the live keys first, then those of its items, each read after the pointer that
+// the Reader was made of. A list may be shorter than the limit although there are more keys.
 //
 // Errors: *FieldError, *ParameterError: do not retry. Any other is a store's: retry.
 func (r Reader) ListKeys(ctx context.Context, filter KeyFilter, parallel runner.Runner) (KeyList, error) {
@@ -53,8 +53,8 @@ func (r Reader) ListKeys(ctx context.Context, filter KeyFilter, parallel runner.
 	if err := l.readLive(ctx); err != nil {
 		return KeyList{}, fmt.Errorf("read live keys: %w", err)
 	}
-	if err := l.readEntries(ctx); err != nil {
-		return KeyList{}, fmt.Errorf("read entries: %w", err)
+	if err := l.readKeys(ctx); err != nil {
+		return KeyList{}, fmt.Errorf("read keys: %w", err)
 	}
 	return l.list, nil
 }
@@ -128,8 +128,7 @@ func (l *lister) compare(a, b view.Key) int {
 	return strings.Compare(string(a), string(b))
 }
 
-// readLive reads the live keys that are in the range. A Kappa generation has none, since all its items are listed by
-// entries.
+// readLive reads the live keys that are in the range. A Kappa generation has none, since its items do not expire.
 func (l *lister) readLive(ctx context.Context) error {
 	l.isLive = map[view.Key]struct{}{}
 	if !l.Generation.HasBase() {
@@ -149,8 +148,8 @@ func (l *lister) readLive(ctx context.Context) error {
 	return err
 }
 
-// readEntries reads the entries round by round, and merges them with the live keys.
-func (l *lister) readEntries(ctx context.Context) error {
+// readKeys reads the keys of the items round by round, and merges them with the live keys.
+func (l *lister) readKeys(ctx context.Context) error {
 	l.in.Limit = 16 + l.filter.Limit/8 // of a shard: keys are spread evenly
 	for {
 		keys, whole, err := l.round(ctx)

@@ -33,13 +33,11 @@ func TestKeyTooLong(t *testing.T) {
 	}
 }
 
-// list puts entries and live keys of users.
-func list(t *testing.T, s *servingtest.Fixture, entries, live []string) {
+// list puts base items and live keys of users.
+func list(t *testing.T, s *servingtest.Fixture, stored, live []string) {
 	t.Helper()
-	for _, user := range entries {
-		if err := s.Base.List(t.Context(), "g", servingtest.KeyOf(user)); err != nil {
-			t.Fatal(err)
-		}
+	for _, user := range stored {
+		s.List(t, "g", servingtest.KeyOf(user))
 	}
 	for i, user := range live {
 		item := viewstore.LiveKeys{
@@ -115,14 +113,10 @@ func TestKeysOfSubsets(t *testing.T) {
 	})
 	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "h",
 		Generations: []lifecycle.Generation{servingtest.Candidate(p, "h", lifecycle.Serving)}})
-	for _, key := range []view.Key{
+	s.List(t, "h",
 		p.KeyOf(view.FullKey, []string{"", "a"}), p.KeyOf(view.FullKey, []string{"s", "b"}), p.KeyOf(1, nil),
 		p.KeyOf(2, []string{"a"}), p.KeyOf(2, []string{"ab"}), p.KeyOf(2, []string{"b"}),
-	} {
-		if err := s.Base.List(t.Context(), "h", key); err != nil {
-			t.Fatal(err)
-		}
-	}
+	)
 	for _, c := range []struct {
 		filter serving.KeyFilter
 		want   []string
@@ -158,16 +152,14 @@ func TestManyKeys(t *testing.T) {
 		all = append(all, strings.Join(values, " "))
 		key := view.EncodeKey(values)
 		item := viewstore.LiveKeys{Set: lifecycle.OfDefinition(p.Hash), Slot: servingtest.Horizon, Keys: []view.Key{key}}
-		var err error
-		if n%7 == 0 { // not in the base yet
-			err = s.Items.PutLive(t.Context(), item)
-			all[n] += "*"
-		} else {
-			err = s.Base.List(t.Context(), "h", key)
+		if n%7 != 0 {
+			s.List(t, "h", key)
+			continue
 		}
-		if err != nil {
+		if err := s.Items.PutLive(t.Context(), item); err != nil { // not in the base yet
 			t.Fatal(err)
 		}
+		all[n] += "*"
 	}
 	slices.Sort(all)
 	for _, c := range []struct {
@@ -198,13 +190,14 @@ func TestManyKeys(t *testing.T) {
 	}
 }
 
-// TestKeysOfKappa lists the entries of a Kappa generation: each of its keys may have speed items.
+// TestKeysOfKappa lists the keys of a Kappa generation: each of its keys may have speed items.
 func TestKeysOfKappa(t *testing.T) {
 	s := servingtest.New(t)
 	g := servingtest.KappaGeneration(s.Kappa(t), "k", lifecycle.Serving)
 	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "k", Generations: []lifecycle.Generation{g}})
 	for _, user := range []string{"b", "a"} {
-		if err := s.Items.List(t.Context(), g.SpeedSet(), servingtest.KeyOf(user)); err != nil {
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: g.SpeedSet(), Key: servingtest.KeyOf(user)}, Applied: "1"}
+		if err := s.Items.Put(t.Context(), item, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -269,7 +262,7 @@ func TestKeysRefuses(t *testing.T) {
 		{selection: serving.KeySelection{Cursor: "!"}, want: "invalid cursor: send the next of an earlier page"},
 		{selection: serving.KeySelection{Cursor: "e30"}, want: "invalid cursor: send the next of an earlier page"},
 		{fails: "speed.Live", want: "view by_user: read live keys: lost"},
-		{fails: "base.Keys", want: "view by_user: read entries: lost"},
+		{fails: "base.Keys", want: "view by_user: read keys: lost"},
 	} {
 		s.Fail(c.fails, lost)
 		if c.selection.View == "" {

@@ -185,9 +185,6 @@ func (f *fold) delta(rows []int32) *view.Delta {
 // writeAll writes each item on its own. A failed item fails the invocation from the record of the group's first row on.
 func (f *fold) writeAll(ctx context.Context, items []item) (lowest, written int, err error) {
 	loaded, err := f.load(ctx, items)
-	if err == nil {
-		err = f.listNew(ctx, items, loaded)
-	}
 	if err != nil {
 		return 0, 0, err
 	}

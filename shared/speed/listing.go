@@ -84,19 +84,3 @@ func fitting(keys []view.Key) int {
 	}
 	return len(keys)
 }
-
-// listNew lists the keys of items that do not expire, and that are not stored yet, before the first of them is written.
-func (f *fold) listNew(ctx context.Context, items []item, loaded []viewstore.SpeedItem) error {
-	var keys []view.Key
-	for i, it := range items {
-		if it.key.Slot == viewstore.NoSlot && loaded[i].Applied == "" {
-			keys = append(keys, it.key.Key)
-		}
-	}
-	missing := f.listing.missing(f.set, viewstore.NoSlot, keys)
-	if err := viewstore.ListMissing(ctx, f.items.Speed, f.set, missing); err != nil {
-		return err
-	}
-	f.listing.add(f.set, viewstore.NoSlot, missing)
-	return nil
-}

@@ -7,41 +7,31 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"slices"
 
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Shards is the number of parts into which a directory is divided, so that no partition of a store takes all writes.
+// Shards is the number of parts into which the items of a set are divided, so that no partition of a store takes all
+// writes.
 const Shards = 16
 
-// ShardOf returns the shard of a directory that has a key's entry: from 0 to Shards-1. It never changes, since entries
-// are stored under it.
+// ShardOf returns the shard that has a key's items: from 0 to Shards-1. It never changes, since items are stored under
+// it.
 func ShardOf(key view.Key) int {
 	h := fnv.New32a()
 	h.Write([]byte(key)) // never fails
 	return int(h.Sum32() % Shards)
 }
 
-// Directory keeps one entry for each key of a set of items: a generation's base items, or a set of speed items that do
-// not expire. An entry says nothing but the key. It is written before the first item of the key. So every key that a
-// query could find is listed, while a key that is listed may have no item. Drop deletes a set's entries with its items.
-//
-// Calls: safe for concurrent use. Reads are strongly consistent.
+// Directory lists the keys of a set of items that do not expire: the base items of a generation, or the speed items of
+// a Kappa generation. A key is listed once its first item is stored, until Drop deletes the set.
 //
 // Source: docs/design.md 3.13.
 type Directory[S ~string] interface {
-	// Listed returns those of the keys that have an entry, in any order. Errors are retryable.
-	Listed(ctx context.Context, set S, keys []view.Key) ([]view.Key, error)
-
-	// List writes the entry of a key of at most view.MaxKey bytes. When List returns nil, the entry is durable.
-	//
-	// Errors: the entry may or may not have been written; retrying is safe.
-	List(ctx context.Context, set S, key view.Key) error
-
-	// Keys returns the first keys of a shard that are in a range, in its order. Errors are retryable.
+	// Keys returns the first keys of a shard that are in a range, in its order, each once. It sees every write that
+	// returned before it began. Errors are retryable.
 	Keys(ctx context.Context, set S, shard int, in KeyRange) ([]view.Key, error)
 }
 
@@ -50,32 +40,6 @@ type KeyRange struct {
 	From, To view.Key // From <= key < To; To "": no upper bound
 	Down     bool     // from the greatest key to the smallest
 	Limit    int      // maximum number of keys, at least 1
-}
-
-// ListMissing writes entries for those of the keys that have none. Keys may repeat; view.SkippedKey gets no entry.
-//
-// Errors: those of the store. Some of the entries may have been written; call again.
-func ListMissing[S ~string](ctx context.Context, directory Directory[S], set S, keys []view.Key) error {
-	missing := slices.Clone(keys)
-	slices.Sort(missing)
-	missing = slices.DeleteFunc(slices.Compact(missing), func(key view.Key) bool { return key == view.SkippedKey })
-	for some := range slices.Chunk(missing, LoadTogether) {
-		listed, err := directory.Listed(ctx, set, some)
-		if err != nil {
-			return fmt.Errorf("load entries of %d keys: %w", len(some), err)
-		}
-		for _, key := range some {
-			if slices.Contains(listed, key) {
-				continue
-			}
-			// Commit point of the entry: the key is listed for as long as the set exists. A crash after it leaves a key that is
-			// listed without an item.
-			if err := directory.List(ctx, set, key); err != nil {
-				return fmt.Errorf("list a key: %w", err)
-			}
-		}
-	}
-	return nil
 }
 
 // LiveKeys lists keys of the speed items of one slot. The item's name follows from its content, so two items of one

@@ -1,8 +1,6 @@
 package viewstore_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,13 +8,11 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// TestShardsGolden checks shards that must never change, since entries are stored under them.
+// TestShardsGolden checks shards that must never change, since items are stored under them.
 func TestShardsGolden(t *testing.T) {
 	for key, want := range map[view.Key]int{"": 5, "a\x00": 4, "/\x00GET\x00": 2, "b\x00": 15} {
 		if got := viewstore.ShardOf(key); got != want {
@@ -75,39 +71,4 @@ func FuzzDecodeLive(f *testing.F) {
 			t.Errorf("%q reads as %q, which encodes to more", b, keys)
 		}
 	})
-}
-
-// TestListMissing checks that only keys without an entry cost a write, each once, and that a failure is returned.
-func TestListMissing(t *testing.T) {
-	const g lifecycle.GenerationID = "g"
-	b := &memory.Base{}
-	var listed []string
-	b.Hook = func(call memory.Call) memory.Fault {
-		if call.Name == "base.List" {
-			listed = append(listed, call.Key)
-		}
-		return memory.Fault{}
-	}
-	list := func(keys ...view.Key) error { return viewstore.ListMissing(context.Background(), b, g, keys) }
-	if err := list("b", "a", "b", view.SkippedKey); err != nil {
-		t.Fatal(err)
-	}
-	if err := list("a", "c"); err != nil {
-		t.Fatal(err)
-	}
-	if got := strings.Join(listed, " "); got != "a b c" {
-		t.Errorf("wrote the entries %q", got)
-	}
-	lost := errors.New("lost")
-	for _, name := range []string{"base.Listed", "base.List"} {
-		b.Hook = func(call memory.Call) memory.Fault {
-			if call.Name == name {
-				return memory.Fault{Err: lost}
-			}
-			return memory.Fault{}
-		}
-		if err := list("d"); !errors.Is(err, lost) {
-			t.Errorf("after a failure of %s: %v", name, err)
-		}
-	}
 }

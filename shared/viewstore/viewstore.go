@@ -72,13 +72,13 @@ type Base interface {
 		ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page, after string,
 	) (items []BaseItem, next string, err error)
 
-	// Scan returns some items of a generation, in any order, and a cursor. It returns no entries. after is the cursor of
-	// an earlier call, or "" for the beginning. next is "" when the whole store has been read. An item that exists from
-	// the first call to the last is in at least one of the answers.
+	// Scan returns some items of a generation, in any order, and a cursor. after is the cursor of an
+	// earlier call, or "" for the beginning. next is "" when the whole set has been read; before that, an answer may be empty.
+	// An item that exists from the first call to the last is in at least one of the answers.
 	Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []BaseItem, next string, err error)
 
-	// Drop deletes a bounded number of a generation's items and entries, and returns a cursor. after is the cursor of an
-	// earlier call, or "" for the beginning. next is "" when the whole store has been read. Nobody may write or read the
+	// Drop deletes a bounded number of a generation's items, and returns a cursor. after is the cursor of an
+	// earlier call, or "" for the beginning. next is "" when the whole set has been read. Nobody may write or read the
 	// generation any more: an item that is written meanwhile may remain.
 	//
 	// Errors: some of the items may have been deleted; repeating the same call is safe.

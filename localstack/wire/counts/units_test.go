@@ -17,18 +17,18 @@ import (
 
 const unitsGolden = "testdata/units.txt"
 
-// TestWriteUnits counts the DynamoDB write units of 1,000 real events, with and without the directory of keys, and with
+// TestWriteUnits counts the DynamoDB write units of 1,000 real events, with and without live keys, and with
 // and without roll-ups.
 func TestWriteUnits(t *testing.T) {
 	e := emulator.Start(t)
 	var b strings.Builder
 	fmt.Fprintf(&b, "DynamoDB write units of %d events at 100 a request, by table; batch and sweep included\n\n", events)
 	out := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "roll-ups\tdirectory\tspeed\tbase\tseen\tcatalog\tall\t")
-	for _, v := range []variant{{noDirectory: true}, {}, {noDirectory: true, rollups: true}, {rollups: true}} {
+	fmt.Fprintln(out, "roll-ups\tlive keys\tspeed\tbase\tseen\tcatalog\tall\t")
+	for _, v := range []variant{{noLive: true}, {}, {noLive: true, rollups: true}, {rollups: true}} {
 		need(t, e.Reset(t.Context()))
 		s := play(t, newWorld(t, e.Endpoint, v), 100)
-		fmt.Fprintf(out, "%s\t%s\t", withOrWithout(v.rollups), withOrWithout(!v.noDirectory))
+		fmt.Fprintf(out, "%s\t%s\t", withOrWithout(v.rollups), withOrWithout(!v.noLive))
 		for _, table := range []string{"speed", "base", "seen", "catalog"} {
 			fmt.Fprintf(out, "%d\t", s.unitsOf(table))
 		}

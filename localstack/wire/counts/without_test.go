@@ -6,8 +6,6 @@ import (
 	"context"
 
 	"github.com/anabranch/anabranch/shared/event"
-	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -28,18 +26,7 @@ func (nothingSeen) Since(context.Context, event.Lane, event.Millis) ([]viewstore
 	return nil, nil
 }
 
-// unlistedBase makes batch work without a directory of keys.
-type unlistedBase struct{ viewstore.Base }
-
-func (unlistedBase) Listed(_ context.Context, _ lifecycle.GenerationID, keys []view.Key) ([]view.Key, error) {
-	return keys, nil
-}
-
-// unlistedSpeed makes speed work without a directory of keys, and without live keys.
+// unlistedSpeed makes speed work without live keys.
 type unlistedSpeed struct{ viewstore.Speed }
-
-func (unlistedSpeed) Listed(_ context.Context, _ lifecycle.Set, keys []view.Key) ([]view.Key, error) {
-	return keys, nil
-}
 
 func (unlistedSpeed) PutLive(context.Context, viewstore.LiveKeys) error { return nil }

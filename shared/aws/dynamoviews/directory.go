@@ -2,7 +2,6 @@ package dynamoviews
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/anabranch/anabranch/shared/aws/table"
@@ -12,123 +11,73 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// The view keys of partitions without items. The shard is a byte from 1 to 16. An encoded key is empty, ends with the
-// byte 0, or begins with the number of a subset, which is at most 8. So none of these is one.
-const (
-	entriesKind = "\xfek"
-	liveKind    = "\xfel"
-)
-
-// listingKey is the view key of a shard of entries or of live keys.
-func listingKey(kind string, shard int) view.Key {
-	return view.Key(kind) + view.Key([]byte{byte(shard + 1)})
-}
-
-// isListing reports whether a view key is that of a shard.
-func isListing(key view.Key) bool {
-	if len(key) != len(entriesKind)+1 || key[:2] != entriesKind && key[:2] != liveKind {
-		return false
-	}
-	return key[2] >= 1 && key[2] <= viewstore.Shards
-}
-
-// beforeKey stands in front of a key in the sort key of its entry, since DynamoDB takes no empty sort key.
-const beforeKey = 'k'
-
-func entrySort(key view.Key) []byte { return append([]byte{beforeKey}, key...) }
-
-func entryKey[S ~string](set S, key view.Key) table.Item {
-	shard := listingKey(entriesKind, viewstore.ShardOf(key))
-	return table.KeyOf(table.Binary(partition(set, shard)), table.Binary(entrySort(key)))
-}
-
-var errEntry = errors.New("sort key of an entry does not begin with k")
-
-func parseEntry(stored table.Item) (view.Key, error) {
-	_, sk, err := keyBytes(stored)
-	if err != nil {
-		return "", err
-	}
-	if len(sk) == 0 || sk[0] != beforeKey {
-		return "", errEntry
-	}
-	return view.Key(sk[1:]), nil
-}
-
-// Listed implements viewstore.Directory, with one request per 100 keys.
-func (b *Base) Listed(ctx context.Context, generation lifecycle.GenerationID, keys []view.Key) ([]view.Key, error) {
-	return listed(ctx, b.table, generation, keys)
-}
-
-// List implements viewstore.Directory, with one unconditional put: all entries of a key are equal.
-func (b *Base) List(ctx context.Context, generation lifecycle.GenerationID, key view.Key) error {
-	return list(ctx, b.table, generation, key)
-}
-
-// Keys implements viewstore.Directory, with one request per 1 MB.
+// Keys implements viewstore.Directory. Keys with few items cost one request per 1 MB of items; keys with many items
+// cost one request each, which reads one item.
 func (b *Base) Keys(
 	ctx context.Context, generation lifecycle.GenerationID, shard int, in viewstore.KeyRange,
 ) ([]view.Key, error) {
-	return keysOf(ctx, b.table, generation, shard, in)
-}
-
-// Listed implements viewstore.Directory, as Base.Listed does.
-func (s *Speed) Listed(ctx context.Context, set lifecycle.Set, keys []view.Key) ([]view.Key, error) {
-	return listed(ctx, s.table, set, keys)
-}
-
-// List implements viewstore.Directory, as Base.List does.
-func (s *Speed) List(ctx context.Context, set lifecycle.Set, key view.Key) error {
-	return list(ctx, s.table, set, key)
+	return listKeys(ctx, b.table, generation, shard, in)
 }
 
 // Keys implements viewstore.Directory, as Base.Keys does.
 func (s *Speed) Keys(ctx context.Context, set lifecycle.Set, shard int, in viewstore.KeyRange) ([]view.Key, error) {
-	return keysOf(ctx, s.table, set, shard, in)
+	return listKeys(ctx, s.table, set, shard, in)
 }
 
-func listed[S ~string](ctx context.Context, t table.Table, set S, keys []view.Key) ([]view.Key, error) {
-	encode := func(key view.Key) table.Item { return entryKey(set, key) }
-	found, err := load(ctx, t, keys, encode, parseEntry)
-	if err != nil {
-		return nil, fmt.Errorf("load entries of %d keys: %w", len(keys), err)
-	}
-	return found, nil
-}
+// fewItems is how many items a key may have, on average over one answer, that the next answer reads all of them.
+const fewItems = 8
 
-func list[S ~string](ctx context.Context, t table.Table, set S, key view.Key) error {
-	if err := t.Replace(ctx, entryKey(set, key)); err != nil {
-		return fmt.Errorf("put an entry of %s: %w", set, err)
-	}
-	return nil
-}
+// maxTogether is the maximum number of items of one answer.
+const maxTogether = 1000
 
-func keysOf[S ~string](
+// listKeys reads items, and after each answer goes on behind the items of its last key.
+func listKeys[S ~string](
 	ctx context.Context, t table.Table, set S, shard int, in viewstore.KeyRange,
 ) (keys []view.Key, err error) {
 	if in.To != "" && in.From >= in.To {
 		return nil, ctx.Err() // DynamoDB refuses such a range
 	}
-	r := table.Range{
-		Partition: table.Binary(partition(set, listingKey(entriesKind, shard))), From: table.Binary(entrySort(in.From)),
-		Down: in.Down, Limit: int32(min(in.Limit, 100_000)) + 1, // the range of DynamoDB has its upper end
+	r := table.Range{Partition: table.Binary(partition(set, itemsKind, shard)), Down: in.Down, KeysOnly: true}
+	if in.From != "" {
+		r.From = table.Binary(appendKey(nil, in.From))
 	}
 	if in.To != "" {
-		r.To = table.Binary(entrySort(in.To))
+		r.To = table.Binary(appendWhole(nil, in.To)) // it comes before all items of To
 	}
-	for stored, err := range t.Each(ctx, r) {
-		var key view.Key
+	r.Limit = int32(min(in.Limit, maxTogether))
+	for {
+		before := len(keys)
+		stored, last, err := t.Part(ctx, r)
 		if err == nil {
-			key, err = parseEntry(stored)
+			keys, err = appendKeys[S](keys, stored)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read keys of %s: %w", set, err)
 		}
-		if key == in.To && in.To != "" {
-			continue
+		if len(keys) >= in.Limit || last == nil {
+			return keys[:min(len(keys), in.Limit)], nil
 		}
-		if keys = append(keys, key); len(keys) == in.Limit {
-			break
+		r.Limit = int32(min(in.Limit-len(keys), maxTogether))
+		if len(stored) > fewItems*(len(keys)-before) {
+			r.Limit = 1
+		}
+		if end := keys[len(keys)-1]; in.Down {
+			r.To = table.Binary(appendKey(nil, end))
+		} else {
+			r.From = table.Binary(appendBehind(nil, end))
+		}
+	}
+}
+
+// appendKeys appends the view keys of items, each once. Items of one key stand together.
+func appendKeys[S ~string](keys []view.Key, stored []table.Item) ([]view.Key, error) {
+	for _, item := range stored {
+		_, key, _, err := parseItemKey[S](item)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(keys); n == 0 || keys[n-1] != key {
+			keys = append(keys, key)
 		}
 	}
 	return keys, nil
@@ -137,7 +86,7 @@ func keysOf[S ~string](
 // PutLive implements viewstore.Speed.
 func (s *Speed) PutLive(ctx context.Context, item viewstore.LiveKeys) error {
 	name := item.Name()
-	attributes := table.KeyOf(table.Binary(partition(item.Set, listingKey(liveKind, name.Shard()))),
+	attributes := table.KeyOf(table.Binary(partition(item.Set, liveKind, name.Shard())),
 		table.Binary(append(appendOrdered(nil, item.Slot), name[:]...)))
 	attributes[liveKeys] = table.Binary(viewstore.EncodeLive(item.Keys))
 	setExpires(attributes, item.Expires)
@@ -150,7 +99,7 @@ func (s *Speed) PutLive(ctx context.Context, item viewstore.LiveKeys) error {
 // Live implements viewstore.Speed, with one request per 1 MB.
 func (s *Speed) Live(ctx context.Context, set lifecycle.Set, shard int, from slot.Slot) ([]view.Key, error) {
 	items, err := query(ctx, s.table, table.Range{
-		Partition: table.Binary(partition(set, listingKey(liveKind, shard))), From: table.Binary(appendOrdered(nil, from)),
+		Partition: table.Binary(partition(set, liveKind, shard)), From: table.Binary(appendOrdered(nil, from)),
 	}, liveItem)
 	if err != nil {
 		return nil, fmt.Errorf("read live keys of set %s: %w", set, err)

@@ -3,10 +3,8 @@ package dynamoviews
 import (
 	"context"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -16,8 +14,7 @@ import (
 // errCursor means that neither Scan nor Drop returned the cursor.
 var errCursor = errors.New("invalid cursor: must be one that Scan or Drop returned")
 
-// Scan implements viewstore.Base, with a scan of up to 1 MB of the table. DynamoDB bills all that it scans, whatever
-// generation it belongs to: reading one generation costs a read of the whole table.
+// Scan implements viewstore.Base, with one request for up to 1 MB of a shard.
 func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []viewstore.BaseItem,
 	next string, err error) {
 	if items, next, err = scan(ctx, b.table, generation, after, baseItem); err != nil {
@@ -26,9 +23,9 @@ func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, afte
 	return items, next, nil
 }
 
-// Drop implements viewstore.Base, with a scan like Scan's and one request per 25 items that it finds.
+// Drop implements viewstore.Base, with a read like Scan's and one request per 25 items that it finds.
 func (b *Base) Drop(ctx context.Context, generation lifecycle.GenerationID, after string) (next string, err error) {
-	if next, err = drop(ctx, b.table, generation, after); err != nil {
+	if next, err = drop(ctx, b.table, generation, string(itemsKind), after); err != nil {
 		return "", fmt.Errorf("drop generation %s: %w", generation, err)
 	}
 	return next, nil
@@ -45,7 +42,7 @@ func (s *Speed) Scan(ctx context.Context, set lifecycle.Set, after string) (item
 
 // Drop implements viewstore.Speed, as Base.Drop does.
 func (s *Speed) Drop(ctx context.Context, set lifecycle.Set, after string) (next string, err error) {
-	if next, err = drop(ctx, s.table, set, after); err != nil {
+	if next, err = drop(ctx, s.table, set, string(itemsKind)+string(liveKind), after); err != nil {
 		return "", fmt.Errorf("drop set %s: %w", set, err)
 	}
 	return next, nil
@@ -53,73 +50,67 @@ func (s *Speed) Drop(ctx context.Context, set lifecycle.Set, after string) (next
 
 func scan[S ~string, I any](ctx context.Context, t table.Table, set S, after string,
 	decode func(table.Item) (I, error)) ([]I, string, error) {
-	from, err := parseCursor(after)
+	stored, next, err := walk(ctx, t, set, string(itemsKind), after, table.Range{})
 	if err != nil {
 		return nil, "", err
 	}
-	stored, last, err := t.Scan(ctx, table.Binary(partition(set, "")), from)
-	if err != nil {
-		return nil, "", err
-	}
-	items, err := decodeAll(slices.DeleteFunc(stored, isOfListing[S]), decode)
-	if err != nil {
-		return nil, "", err
-	}
-	next, err := formatCursor(last)
+	items, err := decodeAll(stored, decode)
 	return items, next, err
 }
 
-// isOfListing reports whether an item is an entry or live keys.
-func isOfListing[S ~string](stored table.Item) bool {
-	pk, _, err := keyBytes(stored)
-	if err != nil {
-		return false
-	}
-	_, key, err := parsePartition[S](pk)
-	return err == nil && isListing(key)
-}
-
-func drop[S ~string](ctx context.Context, t table.Table, set S, after string) (next string, err error) {
-	from, err := parseCursor(after)
-	if err != nil {
-		return "", err
-	}
-	keys, last, err := t.Keys(ctx, table.Binary(partition(set, "")), from)
+func drop[S ~string](ctx context.Context, t table.Table, set S, kinds, after string) (next string, err error) {
+	keys, next, err := walk(ctx, t, set, kinds, after, table.Range{KeysOnly: true})
 	if err == nil {
 		err = t.Delete(ctx, keys)
 	}
 	if err != nil {
 		return "", err
 	}
-	return formatCursor(last)
+	return next, nil
 }
 
-// A cursor is a key: the length of pk (uvarint), pk, sk; in base64.
-
-func formatCursor(key table.Item) (string, error) {
-	if len(key) == 0 {
-		return "", nil
+// walk reads the next part of a set's partitions of the given kinds, one shard after the other.
+func walk[S ~string](ctx context.Context, t table.Table, set S, kinds, after string, r table.Range) (
+	stored []table.Item, next string, err error,
+) {
+	n, sort, err := parseCursor(after)
+	if err == nil && n >= len(kinds)*viewstore.Shards {
+		err = errCursor
 	}
-	pk, sk, err := keyBytes(key)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
-	return base64.RawURLEncoding.EncodeToString(append(append(binary.AppendUvarint(nil, uint64(len(pk))), pk...), sk...)),
-		nil
+	r.Partition = table.Binary(partition(set, kinds[n/viewstore.Shards], n%viewstore.Shards))
+	if len(sort) > 0 {
+		r.After = table.Binary(sort)
+	}
+	stored, last, err := t.Part(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	if last != nil {
+		sort, err = table.BinaryOf(table.Item{table.SortKey: last}, table.SortKey)
+		return stored, formatCursor(n, sort), err
+	}
+	if n++; n == len(kinds)*viewstore.Shards {
+		return stored, "", nil
+	}
+	return stored, formatCursor(n, nil), nil
 }
 
-func parseCursor(cursor string) (table.Item, error) {
+// A cursor is the number of a partition, one byte, and the sort key after which to go on; in base64.
+
+func formatCursor(partition int, sort []byte) string {
+	return base64.RawURLEncoding.EncodeToString(append([]byte{byte(partition)}, sort...))
+}
+
+func parseCursor(cursor string) (partition int, sort []byte, err error) {
 	if cursor == "" {
-		return nil, nil
+		return 0, nil, nil
 	}
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errCursor, err)
+	if err != nil || len(b) == 0 {
+		return 0, nil, errCursor
 	}
-	length, size := binary.Uvarint(b)
-	if size <= 0 || length > uint64(len(b)-size) {
-		return nil, errCursor
-	}
-	pk, sk := b[size:size+int(length)], b[size+int(length):]
-	return table.KeyOf(table.Binary(pk), table.Binary(sk)), nil
+	return int(b[0]), b[1:], nil
 }

@@ -91,8 +91,8 @@ func (b *Base) Pages(
 		return nil, "", ctx.Err() // DynamoDB refuses such a range
 	}
 	items, next, err := part(ctx, b.table, table.Range{
-		Partition: table.Binary(partition(generation, key)),
-		From:      table.Binary(appendOrdered(nil, from)), To: table.Binary(appendOrdered(nil, to)),
+		Partition: table.Binary(partition(generation, itemsKind, viewstore.ShardOf(key))),
+		From:      table.Binary(baseOrder(key, from)), To: table.Binary(baseOrder(key, to)),
 	}, after, baseItem)
 	if err != nil {
 		return nil, "", fmt.Errorf("read pages %d to %d of generation %s: %w", from, to, generation, err)
@@ -147,8 +147,9 @@ func (s *Speed) Slots(
 	ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot, after string,
 ) ([]viewstore.SpeedItem, string, error) {
 	items, next, err := part(ctx, s.table, table.Range{
-		Partition: table.Binary(partition(set, key)),
-		From:      table.Binary(appendOrdered(nil, from)), // comes before every longer key that begins with it
+		Partition: table.Binary(partition(set, itemsKind, viewstore.ShardOf(key))),
+		From:      table.Binary(appendOrdered(appendWhole(nil, key), from)), // comes before what is longer
+		To:        table.Binary(appendBehind(nil, key)),
 	}, after, speedItem)
 	if err != nil {
 		return nil, "", fmt.Errorf("read slots from %s of set %s: %w", from, set, err)
@@ -163,10 +164,10 @@ func (s *Speed) Pages(
 	if from > to {
 		return nil, "", ctx.Err() // DynamoDB refuses such a range
 	}
-	page := func(p view.Page) []byte { return appendOrdered(appendOrdered(nil, viewstore.NoSlot), p) }
 	items, next, err := part(ctx, s.table, table.Range{
-		Partition: table.Binary(partition(set, key)),
-		From:      table.Binary(page(from)), To: table.Binary(append(page(to), endOfLanes)),
+		Partition: table.Binary(partition(set, itemsKind, viewstore.ShardOf(key))),
+		From:      table.Binary(speedOrder(key, viewstore.NoSlot, from)),
+		To:        table.Binary(append(speedOrder(key, viewstore.NoSlot, to), endOfLanes)),
 	}, after, speedItem)
 	if err != nil {
 		return nil, "", fmt.Errorf("read pages %d to %d of set %s: %w", from, to, set, err)

@@ -3,6 +3,7 @@ package dynamoviews
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/anabranch/anabranch/shared/aws/table"
@@ -13,23 +14,29 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// The keys. A partition is all items of one (generation, view key), or (set, view key); its sort keys order them as the
-// contract does, byte by byte:
+// The keys. A partition is a shard of the items of one generation or set; its sort keys order them as the contract
+// does, byte by byte:
 //
-//	base   pk  length of the generation (uvarint), generation, view key      sk  page
-//	speed  pk  length of the set (uvarint), set, view key                sk  slot, page, lane's name
-//	entry  as base or speed, with a shard's key for the view key         sk  "k", view key
-//	live   as speed, with a shard's key for the view key                 sk  slot, name of the live keys
-//	seen pk 0, lane's name sk sequence number of the last record, of the first
+//	base   pk  length of the generation (uvarint), generation, "i", shard  sk  view key, page
+//	speed  pk  length of the set (uvarint), set, "i", shard                sk  view key, slot, page, lane's name
+//	live   pk  length of the set (uvarint), set, "l", shard                sk  slot, name of the live keys
+//	seen   pk  0, lane's name                  sk  sequence number of the last record, of the first
 //
-// Slot and page are 8 bytes, big-endian, the sign bit turned over, so that negative ones come first. A sequence number
-// is its count of digits, one byte, and its digits. The length in front of a set keeps any two pairs apart, whatever
-// bytes they hold; no set is empty, so that 0 stands in front of lanes only. A view key has at most 900 bytes:
-// DynamoDB's limits are 2,048 bytes for pk and 1,024 for sk.
+// A shard is one byte. In a sort key, 255 comes after each byte 0 of a view key, and 0 0 after the key, so that no key
+// is the beginning of another one. Slot and page are 8 bytes, big-endian, the sign bit turned over, so that negative
+// ones come first. A sequence number is its count of digits, one byte, and its digits. The length in front of a set
+// keeps any two partitions apart, whatever bytes they hold; no set is empty, so that 0 stands in front of lanes only. A
+// view key has at most 901 bytes, of which 0 ends a value: DynamoDB's limits are 2,048 bytes for pk and 1,024 for sk.
 
 const (
 	ordered = 8 // bytes of a number in a sort key
 	sign    = 1 << 63
+)
+
+// The kinds of partitions of a set.
+const (
+	itemsKind = 'i'
+	liveKind  = 'l'
 )
 
 // appendOrdered appends a number so that the order of the bytes is the order of the numbers.
@@ -45,76 +52,130 @@ func cutOrdered[N ~int64](b []byte) (n N, rest []byte, err error) {
 	return N(binary.BigEndian.Uint64(b) ^ sign), b[ordered:], nil
 }
 
-// partition returns the partition key of a view key's items in one set of items.
-func partition[S ~string](set S, key view.Key) []byte {
-	b := make([]byte, 0, binary.MaxVarintLen16+len(set)+len(key))
+// partition returns the partition key of one shard of a set.
+func partition[S ~string](set S, kind byte, shard int) []byte {
+	b := make([]byte, 0, binary.MaxVarintLen16+len(set)+2)
 	b = binary.AppendUvarint(b, uint64(len(set)))
-	return append(append(b, set...), key...)
+	return append(append(b, set...), kind, byte(shard))
 }
 
-func parsePartition[S ~string](b []byte) (set S, key view.Key, err error) {
+// parseItems returns the set of a partition of items.
+func parseItems[S ~string](b []byte) (set S, err error) {
 	length, size := binary.Uvarint(b)
-	if size <= 0 || length > uint64(len(b)-size) {
-		return "", "", fmt.Errorf("partition key of %d bytes does not begin with the length of its set", len(b))
+	if size <= 0 || uint64(len(b)-size) != length+2 {
+		return "", fmt.Errorf("partition key of %d bytes is not the length of its set, the set, a kind and a shard", len(b))
 	}
-	rest := b[size:]
-	set, key = S(rest[:length]), view.Key(rest[length:])
-	if len(partition(set, key)) != len(b) { // a uvarint can be written in more bytes than necessary
-		return "", "", fmt.Errorf("partition key of %d bytes begins with a length that is not in its shortest form", len(b))
+	set = S(b[size : size+int(length)])
+	if !bytes.Equal(b, partition(set, itemsKind, int(b[len(b)-1]))) { // also: a uvarint in more bytes than necessary
+		return "", fmt.Errorf("partition key of %d bytes is not that of a shard of items", len(b))
 	}
-	return set, key, nil
+	return set, nil
+}
+
+// appendKey appends a view key without its end.
+func appendKey(dst []byte, key view.Key) []byte {
+	for i := range len(key) {
+		if dst = append(dst, key[i]); key[i] == 0 {
+			dst = append(dst, 0xff)
+		}
+	}
+	return dst
+}
+
+// appendWhole appends a view key with its end. What comes after it in a sort key belongs to an item of the key.
+func appendWhole(dst []byte, key view.Key) []byte { return append(appendKey(dst, key), 0, 0) }
+
+// appendBehind appends what comes behind all items of a key, and before those of each greater key.
+func appendBehind(dst []byte, key view.Key) []byte { return append(appendKey(dst, key), 0, 1) }
+
+var errUnended = errors.New("sort key has no whole view key")
+
+// cutKey reads the view key at the front of a sort key.
+func cutKey(b []byte) (key view.Key, rest []byte, err error) {
+	var text []byte
+	for i := 0; i < len(b)-1; i++ {
+		switch {
+		case b[i] != 0:
+			text = append(text, b[i])
+		case b[i+1] == 0:
+			return view.Key(text), b[i+2:], nil
+		case b[i+1] == 0xff:
+			text = append(text, 0)
+			i++
+		default:
+			return "", nil, errUnended
+		}
+	}
+	return "", nil, errUnended
+}
+
+// itemKey returns the key of an item of a view key: the partition of its shard, and a sort key.
+func itemKey[S ~string](set S, key view.Key, order []byte) table.Item {
+	return table.KeyOf(table.Binary(partition(set, itemsKind, viewstore.ShardOf(key))), table.Binary(order))
+}
+
+// parseItemKey reads the set and the view key of an item, and returns the rest of the sort key.
+func parseItemKey[S ~string](stored table.Item) (set S, key view.Key, rest []byte, err error) {
+	pk, sk, err := keyBytes(stored)
+	if err == nil {
+		set, err = parseItems[S](pk)
+	}
+	if err == nil {
+		key, rest, err = cutKey(sk)
+	}
+	if err == nil && pk[len(pk)-1] != byte(viewstore.ShardOf(key)) {
+		err = fmt.Errorf("item is in shard %d; must be in %d, its key's", pk[len(pk)-1], viewstore.ShardOf(key))
+	}
+	return set, key, rest, err
 }
 
 func baseKey(k viewstore.BaseKey) table.Item {
-	return table.KeyOf(table.Binary(partition(k.Generation, k.Key)), table.Binary(appendOrdered(nil, k.Page)))
+	return itemKey(k.Generation, k.Key, baseOrder(k.Key, k.Page))
+}
+
+// baseOrder is the sort key of a base item.
+func baseOrder(key view.Key, page view.Page) []byte {
+	return appendOrdered(appendWhole(make([]byte, 0, len(key)+16), key), page)
 }
 
 func parseBaseKey(stored table.Item) (k viewstore.BaseKey, err error) {
-	pk, sk, err := keyBytes(stored)
-	if err != nil {
+	var rest []byte
+	if k.Generation, k.Key, rest, err = parseItemKey[lifecycle.GenerationID](stored); err != nil {
 		return viewstore.BaseKey{}, err
 	}
-	if k.Generation, k.Key, err = parsePartition[lifecycle.GenerationID](pk); err != nil {
+	if k.Page, rest, err = cutOrdered[view.Page](rest); err != nil {
 		return viewstore.BaseKey{}, err
 	}
-	if k.Page, sk, err = cutOrdered[view.Page](sk); err != nil {
-		return viewstore.BaseKey{}, err
-	}
-	if len(sk) > 0 {
-		return viewstore.BaseKey{}, fmt.Errorf("sort key of a base item has %d unexpected bytes after the page", len(sk))
+	if len(rest) > 0 {
+		return viewstore.BaseKey{}, fmt.Errorf("sort key of a base item has %d unexpected bytes after the page", len(rest))
 	}
 	return k, nil
 }
 
 func speedKey(k viewstore.SpeedKey) table.Item {
-	return table.KeyOf(table.Binary(partition(k.Set, k.Key)), table.Binary(speedOrder(k)))
+	return itemKey(k.Set, k.Key, append(speedOrder(k.Key, k.Slot, k.Page), k.Lane.String()...))
 }
 
 // endOfLanes comes after the first byte of every lane's name in a sort key.
 const endOfLanes = 0xff
 
-// speedOrder is the sort key of a speed item.
-func speedOrder(k viewstore.SpeedKey) []byte {
-	lane := k.Lane.String()
-	b := make([]byte, 0, 2*ordered+len(lane))
-	return append(appendOrdered(appendOrdered(b, k.Slot), k.Page), lane...)
+// speedOrder is the sort key of a speed item up to the lane's name.
+func speedOrder(key view.Key, s slot.Slot, page view.Page) []byte {
+	return appendOrdered(appendOrdered(appendWhole(make([]byte, 0, len(key)+48), key), s), page)
 }
 
 func parseSpeedKey(stored table.Item) (k viewstore.SpeedKey, err error) {
-	pk, sk, err := keyBytes(stored)
-	if err != nil {
+	var rest []byte
+	if k.Set, k.Key, rest, err = parseItemKey[lifecycle.Set](stored); err != nil {
 		return viewstore.SpeedKey{}, err
 	}
-	if k.Set, k.Key, err = parsePartition[lifecycle.Set](pk); err != nil {
+	if k.Slot, rest, err = cutOrdered[slot.Slot](rest); err != nil {
 		return viewstore.SpeedKey{}, err
 	}
-	if k.Slot, sk, err = cutOrdered[slot.Slot](sk); err != nil {
+	if k.Page, rest, err = cutOrdered[view.Page](rest); err != nil {
 		return viewstore.SpeedKey{}, err
 	}
-	if k.Page, sk, err = cutOrdered[view.Page](sk); err != nil {
-		return viewstore.SpeedKey{}, err
-	}
-	if k.Lane, err = event.ParseLane(string(sk)); err != nil {
+	if k.Lane, err = event.ParseLane(string(rest)); err != nil {
 		return viewstore.SpeedKey{}, err
 	}
 	return k, nil

@@ -41,8 +41,14 @@ var base = viewstore.BaseItem{
 	Horizon: 1_795_555_500_000, States: []byte("\x01states"),
 }
 
+// The key of base: shard 9 of its generation, and its view key and page.
+const (
+	baseShard = "\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2Ni\x09"
+	basePage  = "\x01/\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xfe"
+)
+
 // baseStored is base as DynamoDB stores it.
-var baseStored = `{"pk":` + b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/") + `,"sk":` + b64("\x7f\xff\xff\xff\xff\xff\xff\xfe") +
+var baseStored = `{"pk":` + b64(baseShard) + `,"sk":` + b64(basePage) +
 	`,"h":{"N":"1795555500000"},"s":` + b64("\x01states") + `}`
 
 var speed = viewstore.SpeedItem{
@@ -54,8 +60,8 @@ var speed = viewstore.SpeedItem{
 	Expires: 1_796_160_300,
 }
 
-var speedStored = `{"pk":` + b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/") +
-	`,"sk":` + b64("\x80\x00\x01\xa2\x0f\x72\x9f\xe0\x80\x00\x00\x00\x00\x00\x00\x031.4.2") +
+var speedStored = `{"pk":` + b64("\x209f86d081884c7d659a2feaa0c55ad015i\x09") +
+	`,"sk":` + b64("\x01/\x00\x00\x80\x00\x01\xa2\x0f\x72\x9f\xe0\x80\x00\x00\x00\x00\x00\x00\x031.4.2") +
 	`,"f":{"S":"49546986683135544286507457936321625675700192471156785154"},"s":` + b64("\x01states") + `,"expires":{"N":"1796160300"}}`
 
 // wantBody checks a request's operation and body.
@@ -189,15 +195,17 @@ func TestRanges(t *testing.T) {
 	}
 	wantBody(t, wire.Requests()[0], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":true,
 		"KeyConditionExpression":"pk = :partition AND sk BETWEEN :from AND :to","ExpressionAttributeValues":{
-		":partition":`+b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/")+`,
-		":from":`+b64("\x00\x00\x00\x00\x00\x00\x00\x00")+`,":to":`+b64("\x80\x00\x00\x00\x00\x00\x00\x01")+`}}`)
+		":partition":`+b64(baseShard)+`,
+		":from":`+b64("\x01/\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")+`,
+		":to":`+b64("\x01/\x00\x00\x80\x00\x00\x00\x00\x00\x00\x01")+`}}`)
 	// An answer without items is no last one when DynamoDB says where to go on.
-	for i, start := range []string{b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/") + `,"sk":` + b64("a"),
+	for i, start := range []string{b64("\x209f86d081884c7d659a2feaa0c55ad015i\x09") + `,"sk":` + b64("a"),
 		b64("p") + `,"sk":` + b64("last\x00")} {
 		wantBody(t, wire.Requests()[1+i], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":true,
 		"ExclusiveStartKey":{"pk":`+start+`},
-		"KeyConditionExpression":"pk = :partition AND sk >= :from","ExpressionAttributeValues":{
-		":partition":`+b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/")+`,":from":`+b64("\x80\x00\x01\xa2\x0f\x72\x9f\xe0")+`}}`)
+		"KeyConditionExpression":"pk = :partition AND sk BETWEEN :from AND :to","ExpressionAttributeValues":{
+		":partition":`+b64("\x209f86d081884c7d659a2feaa0c55ad015i\x09")+`,
+		":from":`+b64("\x01/\x00\x00\x80\x00\x01\xa2\x0f\x72\x9f\xe0")+`,":to":`+b64("\x01/\x00\x01")+`}}`)
 	}
 }
 
@@ -209,14 +217,13 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	for says, stored := range map[string]string{
 		`"pk" is missing`: without(baseStored, "pk"), `"sk" is missing`: without(baseStored, "sk"), `"h" is missing`: without(baseStored, "h"),
 		`"s" is missing`: without(baseStored, "s"), `"h" is a`: strings.Replace(baseStored, `"N"`, `"S"`, 1),
-		"does not begin with the length": strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"),
-			b64("\x05ab"), 1),
-		"not in its shortest form": strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"),
-			b64("\x81\x00ab"), 1),
-		"of 7 bytes": strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"),
-			b64("\x7f\xff\xff\xff\xff\xff\xff"), 1),
-		"1 unexpected bytes after the page": strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"),
-			b64("\x7f\xff\xff\xff\xff\xff\xff\xfe!"), 1),
+		"is not the length of its set":      strings.Replace(baseStored, b64(baseShard), b64("\x05ab"), 1),
+		"is not that of a shard of items":   strings.Replace(baseStored, b64(baseShard), b64("\x01al\x09"), 1),
+		"5 bytes is not that of a shard":    strings.Replace(baseStored, b64(baseShard), b64("\x81\x00ai\x09"), 1),
+		"in shard 8; must be in 9":          strings.Replace(baseStored, b64(baseShard), b64("\x01ai\x08"), 1),
+		"no whole view key":                 strings.Replace(baseStored, b64(basePage), b64("\x01/\x00\x02\x00\x00"), 1),
+		"of 7 bytes":                        strings.Replace(baseStored, b64(basePage), b64(basePage[:len(basePage)-1]), 1),
+		"1 unexpected bytes after the page": strings.Replace(baseStored, b64(basePage), b64(basePage+"!"), 1),
 	} {
 		_, c := client(t, awstest.JSON(`{"Items":[`+stored+`]}`))
 		if items, _, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 0, 1, ""); err == nil ||
@@ -226,8 +233,8 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	}
 	for says, stored := range map[string]string{
 		`"pk" is missing`: without(speedStored, "pk"), `"f" is missing`: without(speedStored, "f"), `"s" is missing`: without(speedStored, "s"),
-		`"expires" is a`: strings.Replace(speedStored, `"N"`, `"S"`, 1), "must be layout.count.n": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64(strings.Repeat("a", 20))+`,"expires"`, 1),
-		"of 3 bytes": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64(strings.Repeat("a", 11))+`,"expires"`, 1),
+		`"expires" is a`: strings.Replace(speedStored, `"N"`, `"S"`, 1), "must be layout.count.n": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64("\x01/\x00\x00"+strings.Repeat("a", 20))+`,"expires"`, 1),
+		"of 3 bytes": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64("\x01/\x00\x00"+strings.Repeat("a", 11))+`,"expires"`, 1),
 	} {
 		_, c := client(t, awstest.JSON(`{"Items":[`+stored+`]}`))
 		if items, _, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), "d", "k", 0, ""); err == nil ||
@@ -237,22 +244,48 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestEntries checks the bytes of an entry: the shard's partition, and the key as sort key.
-func TestEntries(t *testing.T) {
-	wire, dynamo := client(t, done, awstest.JSON(`{"Items":[{"pk":`+b64("\x01g\xfek\x05")+`,"sk":`+b64("ka\x00")+`}]}`))
-	base := dynamoviews.NewBase(dynamo, "items")
-	if err := base.List(t.Context(), "g", "a\x00"); err != nil {
-		t.Fatal(err)
+// TestKeys checks the requests that list keys. After each answer, the list goes on behind the last key; where keys have
+// many items, it reads one item of each.
+func TestKeys(t *testing.T) {
+	const shard = "\x01gi\x04" // that of a\x00
+	page := func(key string, n byte) string {
+		return `{"pk":` + b64(shard) + `,"sk":` + b64(key+"\x00\x00\x80\x00\x00\x00\x00\x00\x00"+string([]byte{n})) + `}`
 	}
-	wantBody(t, wire.Requests()[0], "PutItem",
-		`{"TableName":"items","Item":{"pk":`+b64("\x01g\xfek\x05")+`,"sk":`+b64("ka\x00")+`}}`)
-	keys, err := base.Keys(t.Context(), "g", 4, viewstore.KeyRange{From: "a", To: "b", Down: true, Limit: 7})
+	answer := func(last string, items ...string) awstest.Answer {
+		text := `{"Items":[` + strings.Join(items, ",") + `]`
+		if last != "" {
+			text += `,"LastEvaluatedKey":` + last
+		}
+		return awstest.JSON(text + `}`)
+	}
+	const a = "a\x00\xff"
+	var many []string
+	for n := range byte(9) {
+		many = append(many, page(a, n))
+	}
+	wire, dynamo := client(t, answer(page(a, 8), many...), answer(""))
+	keys, err := dynamoviews.NewBase(dynamo, "items").Keys(t.Context(), "g", 4, viewstore.KeyRange{From: "a", To: "b", Limit: 7})
 	if err != nil || len(keys) != 1 || keys[0] != "a\x00" {
 		t.Errorf("keys %q, %v", keys, err)
 	}
-	wantBody(t, wire.Requests()[1], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":false,"Limit":8,
-		"KeyConditionExpression":"pk = :partition AND sk BETWEEN :from AND :to","ExpressionAttributeValues":{
-		":partition":`+b64("\x01g\xfek\x05")+`,":from":`+b64("ka")+`,":to":`+b64("kb")+`}}`)
+	for i, want := range []string{`"Limit":7,"ExpressionAttributeValues":{":from":` + b64("a"),
+		`"Limit":1,"ExpressionAttributeValues":{":from":` + b64(a+"\x00\x01")} {
+		wantBody(t, wire.Requests()[i], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":true,
+			"ProjectionExpression":"pk, sk","KeyConditionExpression":"pk = :partition AND sk BETWEEN :from AND :to",`+want+`,
+			":partition":`+b64(shard)+`,":to":`+b64("b\x00\x00")+`}}`)
+	}
+	wire, dynamo = client(t, answer(page(a, 2), page(a, 3), page(a, 2)), answer(""))
+	_, err = dynamoviews.NewBase(dynamo, "items").Keys(t.Context(), "g", 4, viewstore.KeyRange{Down: true, Limit: 2})
+	if err != nil {
+		t.Error(err)
+	}
+	for i, want := range []string{
+		`"KeyConditionExpression":"pk = :partition","Limit":2,"ExpressionAttributeValues":{`,
+		`"KeyConditionExpression":"pk = :partition AND sk <= :to","Limit":1,"ExpressionAttributeValues":{":to":` + b64(a) + `,`,
+	} {
+		wantBody(t, wire.Requests()[i], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":false,
+			"ProjectionExpression":"pk, sk",`+want+`":partition":`+b64(shard)+`}}`)
+	}
 }
 
 // TestLiveKeys checks the bytes of live keys: their slot and name as sort key, in the shard of the name.
@@ -264,7 +297,7 @@ func TestLiveKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantBody(t, wire.Requests()[0], "PutItem", `{"TableName":"items","Item":{
-		"pk":`+b64("\x01s\xfel"+string([]byte{byte(name.Shard() + 1)}))+`,
+		"pk":`+b64("\x01sl"+string([]byte{byte(name.Shard())}))+`,
 		"sk":`+b64("\x80\x00\x00\x00\x00\x00\x00\x01"+string(name[:]))+`,
 		"k":`+b64("\x01\x02a\x00")+`,"expires":{"N":"5"}}}`)
 }

@@ -12,51 +12,6 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/table"
 )
 
-// TestScan checks Scan, which works as Keys does but returns whole items.
-func TestScan(t *testing.T) {
-	wire, items := open(t, awstest.JSON(`{"Items":[`+keys(1, 3)+`],"LastEvaluatedKey":`+keys(7, 8)+`}`))
-	found, next, err := items.Scan(t.Context(), table.Text("p"), nil)
-	if err != nil || len(found) != 2 || next == nil {
-		t.Fatalf("found %v, next %v, %v", found, next, err)
-	}
-	want := map[string]any{
-		"TableName": name, "ConsistentRead": true, "FilterExpression": "begins_with(#pk, :prefix)",
-		"ExpressionAttributeNames":  map[string]any{"#pk": "pk"},
-		"ExpressionAttributeValues": map[string]any{":prefix": map[string]any{"S": "p"}},
-	}
-	if diff := cmp.Diff(want, wire.Requests()[0].JSON(t)); diff != "" {
-		t.Errorf("request (-want +got):\n%s", diff)
-	}
-}
-
-func TestKeys(t *testing.T) {
-	wire, items := open(t, awstest.JSON(`{"Items":[`+keys(1, 3)+`],"LastEvaluatedKey":`+keys(7, 8)+`}`), awstest.JSON(`{"Items":[]}`))
-	found, next, err := items.Keys(t.Context(), table.Text("p"), nil)
-	if err != nil || len(found) != 2 {
-		t.Fatalf("found %v, %v", found, err)
-	}
-	if sk, err := table.TextOf(next, table.SortKey); err != nil || sk != "007" {
-		t.Errorf("next starts after %q, %v", sk, err)
-	}
-	if found, next, err = items.Keys(t.Context(), table.Text("p"), next); err != nil || len(found) != 0 || next != nil {
-		t.Errorf("at the end: %v, next %v, %v", found, next, err)
-	}
-	want := map[string]any{
-		"TableName": name, "ConsistentRead": true, "ProjectionExpression": "#pk, #sk",
-		"FilterExpression":          "begins_with(#pk, :prefix)",
-		"ExpressionAttributeNames":  map[string]any{"#pk": "pk", "#sk": "sk"},
-		"ExpressionAttributeValues": map[string]any{":prefix": map[string]any{"S": "p"}},
-	}
-	for i, r := range wire.Requests() {
-		if i == 1 {
-			want["ExclusiveStartKey"] = map[string]any{"pk": map[string]any{"S": "p"}, "sk": map[string]any{"S": "007"}}
-		}
-		if diff := cmp.Diff(want, r.JSON(t)); diff != "" || r.Operation() != "Scan" {
-			t.Errorf("request %d, %s (-want +got):\n%s", i, r.Operation(), diff)
-		}
-	}
-}
-
 // written returns an answer to BatchWriteItem that leaves the deletion of some keys undone.
 func written(from, to int) awstest.Answer {
 	var left []string

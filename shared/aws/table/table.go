@@ -127,6 +127,8 @@ type Range struct {
 	After types.AttributeValue // sort key of the item after which the range continues; nil: from its beginning
 	Down  bool                 // from the greatest sort key to the smallest
 	Limit int32                // maximum items in one answer; 0: as many as fit into 1 MB
+
+	KeysOnly bool // the items have only their keys. DynamoDB bills them whole
 }
 
 // request returns the range as a query.
@@ -152,6 +154,9 @@ func (r Range) request(name string) *dynamodb.QueryInput {
 	}
 	if r.Limit > 0 {
 		in.Limit = &r.Limit
+	}
+	if r.KeysOnly {
+		in.ProjectionExpression = aws.String(PartitionKey + ", " + SortKey)
 	}
 	if r.After != nil {
 		in.ExclusiveStartKey = KeyOf(r.Partition, r.After)

@@ -220,6 +220,9 @@ func TestQueryConditions(t *testing.T) {
 		`"KeyConditionExpression":"pk = :partition","ExpressionAttributeValues":{":partition":{"S":"p"}}`:                                      {},
 		`"KeyConditionExpression":"pk = :partition AND sk >= :from","ExpressionAttributeValues":{":partition":{"S":"p"},":from":{"B":"AA=="}}`: {From: table.Binary([]byte{0})},
 		`"KeyConditionExpression":"pk = :partition AND sk <= :to","ExpressionAttributeValues":{":partition":{"S":"p"},":to":{"N":"-7"}}`:       {To: table.Number(int64(-7))},
+		`"ProjectionExpression":"pk, sk","KeyConditionExpression":"pk = :partition","ExpressionAttributeValues":{":partition":{"S":"p"}}`: {
+			KeysOnly: true,
+		},
 	} {
 		wire, items := open(t, page("", false))
 		r.Partition = table.Text("p")

@@ -224,6 +224,17 @@ func PagesOf(t testing.TB, p *view.Program, key view.Key, amounts ...Amount) map
 	return pages
 }
 
+// List stores an item without windows for each key of a generation, so that the key is listed.
+func (s *Fixture) List(t testing.TB, id lifecycle.GenerationID, keys ...view.Key) {
+	t.Helper()
+	for _, key := range keys {
+		item := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: id, Key: key}, Horizon: Horizon}
+		if err := s.Base.Put(t.Context(), item, slot.Beginning); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // PutBase puts base items of the purchases into generation g, at a horizon, in place of those that are there.
 func (s *Fixture) PutBase(t testing.TB, at slot.Slot, amounts ...Amount) {
 	t.Helper()

@@ -19,13 +19,8 @@ type found struct {
 	key        string
 }
 
-// isListed reports whether the key of a speed item is listed at this moment: by an entry, or by live keys of its slot.
+// isListed reports whether the live keys of its slot list the key of a speed item at this moment.
 func (h *history) isListed(item viewstore.SpeedItem) bool {
-	if item.Slot == viewstore.NoSlot {
-		listed, err := h.items.Listed(everywhere, item.Set, []view.Key{item.Key})
-		h.must(err)
-		return len(listed) > 0
-	}
 	for shard := range viewstore.Shards {
 		keys, err := h.items.Live(everywhere, item.Set, shard, item.Slot)
 		h.must(err)

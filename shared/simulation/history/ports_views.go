@@ -58,16 +58,6 @@ func (b basePort) Scan(_ context.Context, g lifecycle.GenerationID, after string
 	return items, next, err
 }
 
-func (b basePort) Listed(_ context.Context, g lifecycle.GenerationID, keys []view.Key) ([]view.Key, error) {
-	return ask(b.port, readDynamo, "base.Listed", strconv.Itoa(len(keys)), func() ([]view.Key, error) {
-		return b.stack.base.Listed(everywhere, g, keys)
-	})
-}
-
-func (b basePort) List(_ context.Context, g lifecycle.GenerationID, key view.Key) error {
-	return b.call(writeDynamo, "base.List", traceText(key), func() error { return b.stack.base.List(everywhere, g, key) })
-}
-
 func (b basePort) Keys(
 	_ context.Context, g lifecycle.GenerationID, shard int, in viewstore.KeyRange,
 ) ([]view.Key, error) {
@@ -77,18 +67,6 @@ func (b basePort) Keys(
 }
 
 type speedPort struct{ port }
-
-func (s speedPort) Listed(_ context.Context, set lifecycle.Set, keys []view.Key) ([]view.Key, error) {
-	return ask(s.port, readDynamo, "speed.Listed", strconv.Itoa(len(keys)), func() ([]view.Key, error) {
-		return s.stack.items.Listed(everywhere, set, keys)
-	})
-}
-
-func (s speedPort) List(_ context.Context, set lifecycle.Set, key view.Key) error {
-	return s.call(writeDynamo, "speed.List", traceText(key), func() error {
-		return s.stack.items.List(everywhere, set, key)
-	})
-}
 
 func (s speedPort) Keys(
 	_ context.Context, set lifecycle.Set, shard int, in viewstore.KeyRange,

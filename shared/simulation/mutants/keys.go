@@ -6,19 +6,23 @@ const listingFile = "shared/speed/listing.go"
 func ofKeys() []Mutant {
 	return []Mutant{
 		{
-			Name: "keys-entry-after-the-item", Design: "3.13",
-			Mistake: "batch writes the entry of a new key after the first item of the key",
-			Edits: []Edit{{applyFile, `		if err == nil {
-			err = t.listKeys(ctx, g, parts[i], loaded)
-		}
-		if err != nil {
-			return err
-		}
-`, `		if err != nil {
-			return err
-		}
-		defer func() { _ = t.listKeys(ctx, g, parts[i], loaded) }()
-`}},
+			Name: "keys-of-a-key-without-an-end", Design: "3.13",
+			Mistake: "a sort key does not say where the view key ends, so that the items of two keys are mixed",
+			Edits:   []Edit{{"shared/aws/dynamoviews/key.go", `return append(appendKey(dst, key), 0, 0) }`, `return appendKey(dst, key) }`}},
+			Killer: Killer{
+				Package: "shared/aws/dynamoviews", Run: "^TestBaseKeysSortByTheirBytes$",
+				Why: "histories keep items in memory",
+			},
+		},
+		{
+			Name: "keys-within-a-key", Design: "3.13",
+			Mistake: "after a part of a key's items, a list goes on with the rest of them, and has the key twice",
+			Edits: []Edit{{"shared/aws/dynamoviews/directory.go", `r.From = table.Binary(appendBehind(nil, end))`,
+				`r.From = last`}},
+			Killer: Killer{
+				Package: "shared/aws/dynamoviews", Run: "^TestKeys$",
+				Why: "histories keep items in memory",
+			},
 		},
 		{
 			Name: "keys-live-after-the-items", Design: "3.13",
@@ -27,17 +31,6 @@ func ofKeys() []Mutant {
 			return 0, counts, 0, err
 		}
 `, `		defer func() { _ = f.listLive(ctx, g, keys) }()
-`}},
-		},
-		{
-			Name: "keys-kappa-entry-after-the-item", Design: "3.13",
-			Mistake: "the stream code writes the entry of a new key after the first item of the key",
-			Edits: []Edit{{foldFile, `	if err == nil {
-		err = f.listNew(ctx, items, loaded)
-	}
-`, `	if err == nil {
-		defer func() { _ = f.listNew(ctx, items, loaded) }()
-	}
 `}},
 		},
 		{

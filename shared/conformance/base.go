@@ -34,7 +34,7 @@ func Base(t *testing.T, open func(t *testing.T) viewstore.Base) {
 		{"A call with an ended ctx returns an error, and a write can be retried", baseCancelled},
 		{"Drop deletes the keys of a generation, and none of another one", baseKeysDropped},
 	})
-	runAll(t, open, directoryTests(baseDirectory))
+	runAll(t, open, keyTests(baseLister))
 }
 
 func byPage(a, b viewstore.BaseItem) int {

@@ -37,7 +37,7 @@ func Speed(t *testing.T, open func(t *testing.T) viewstore.Speed) {
 		{"Live returns the keys of live keys with slot >= from", speedLive},
 		{"Scan returns no live keys, and Drop deletes those of a set", speedKeysDropped},
 	})
-	runAll(t, open, directoryTests(speedDirectory))
+	runAll(t, open, keyTests(speedLister))
 }
 
 // bySlot compares in the order of Slots. Lane numbers have one digit here, so names order as numbers do.

@@ -30,7 +30,7 @@ type Base struct {
 
 	mu    sync.Mutex
 	items map[basePartition]map[view.Page]viewstore.BaseItem
-	keys  directory[lifecycle.GenerationID]
+	keys  keyIndex[lifecycle.GenerationID]
 }
 
 var _ viewstore.Base = (*Base)(nil)
@@ -209,7 +209,7 @@ type Speed struct {
 
 	mu    sync.Mutex
 	items map[speedPartition]map[viewstore.SpeedKey]viewstore.SpeedItem
-	keys  directory[lifecycle.Set] // of the items that do not expire
+	keys  keyIndex[lifecycle.Set] // of the items that do not expire
 	live  map[lifecycle.Set]map[liveKey]viewstore.LiveKeys
 	puts  int
 }

@@ -196,8 +196,8 @@ func TestKeysOfKappa(t *testing.T) {
 	g := servingtest.KappaGeneration(s.Kappa(t), "k", lifecycle.Serving)
 	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "k", Generations: []lifecycle.Generation{g}})
 	for _, user := range []string{"b", "a"} {
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: g.SpeedSet(), Key: servingtest.KeyOf(user)}, Applied: "1"}
-		if err := s.Items.Put(t.Context(), item, ""); err != nil {
+		key := viewstore.SpeedKey{Set: g.SpeedSet(), Key: servingtest.KeyOf(user)}
+		if err := s.Items.Put(t.Context(), viewstore.SpeedItem{SpeedKey: key, Applied: "1"}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -54,7 +54,7 @@ const MostRead = 1<<20 + 400<<10
 //
 // Calls: safe for concurrent use. Reads are strongly consistent: they see every write that returned before they began.
 type Base interface {
-	Directory[lifecycle.GenerationID]
+	KeyLister[lifecycle.GenerationID]
 
 	// Load returns the items that exist, in any order. The caller owns them. Errors are retryable.
 	Load(ctx context.Context, keys []BaseKey) ([]BaseItem, error)
@@ -72,14 +72,14 @@ type Base interface {
 		ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page, after string,
 	) (items []BaseItem, next string, err error)
 
-	// Scan returns some items of a generation, in any order, and a cursor. after is the cursor of an
-	// earlier call, or "" for the beginning. next is "" when the whole set has been read; before that, an answer may be empty.
-	// An item that exists from the first call to the last is in at least one of the answers.
+	// Scan returns some items of a generation, in any order, and a cursor. after is the cursor of an earlier call, or ""
+	// for the beginning. next is "" when the whole generation has been read; before that, an answer may be empty. An item
+	// that exists from the first call to the last is in at least one of the answers.
 	Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []BaseItem, next string, err error)
 
-	// Drop deletes a bounded number of a generation's items, and returns a cursor. after is the cursor of an
-	// earlier call, or "" for the beginning. next is "" when the whole set has been read. Nobody may write or read the
-	// generation any more: an item that is written meanwhile may remain.
+	// Drop deletes a bounded number of a generation's items, and returns a cursor. after is the cursor of an earlier call,
+	// or "" for the beginning. next is "" when the whole generation has been read. Nobody may write or read the generation
+	// any more: an item that is written meanwhile may remain.
 	//
 	// Errors: some of the items may have been deleted; repeating the same call is safe.
 	Drop(ctx context.Context, generation lifecycle.GenerationID, after string) (next string, err error)
@@ -124,7 +124,7 @@ type SpeedItem struct {
 //
 // Calls: safe for concurrent use. Reads are strongly consistent.
 type Speed interface {
-	Directory[lifecycle.Set]
+	KeyLister[lifecycle.Set]
 
 	// Load returns the items that exist, in any order. The caller owns them. Errors are retryable.
 	Load(ctx context.Context, keys []SpeedKey) ([]SpeedItem, error)

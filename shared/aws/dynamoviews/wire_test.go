@@ -264,7 +264,8 @@ func TestKeys(t *testing.T) {
 		many = append(many, page(a, n))
 	}
 	wire, dynamo := client(t, answer(page(a, 8), many...), answer(""))
-	keys, err := dynamoviews.NewBase(dynamo, "items").Keys(t.Context(), "g", 4, viewstore.KeyRange{From: "a", To: "b", Limit: 7})
+	in := viewstore.KeyRange{From: "a", To: "b", Limit: 7}
+	keys, err := dynamoviews.NewBase(dynamo, "items").Keys(t.Context(), "g", 4, in)
 	if err != nil || len(keys) != 1 || keys[0] != "a\x00" {
 		t.Errorf("keys %q, %v", keys, err)
 	}

@@ -17,7 +17,7 @@ func ofKeys() []Mutant {
 		{
 			Name: "keys-within-a-key", Design: "3.13",
 			Mistake: "after a part of a key's items, a list goes on with the rest of them, and has the key twice",
-			Edits: []Edit{{"shared/aws/dynamoviews/directory.go", `r.From = table.Binary(appendBehind(nil, end))`,
+			Edits: []Edit{{"shared/aws/dynamoviews/listing.go", `r.From = table.Binary(appendBehind(nil, end))`,
 				`r.From = last`}},
 			Killer: Killer{
 				Package: "shared/aws/dynamoviews", Run: "^TestKeys$",
@@ -43,7 +43,7 @@ func ofKeys() []Mutant {
 		{
 			Name: "keys-live-replaced", Design: "3.13",
 			Mistake: "an item of live keys is named after its first key, so that another one replaces it",
-			Edits:   []Edit{{"shared/viewstore/directory.go", `EncodeLive(l.Keys))`, `EncodeLive(l.Keys[:1]))`}},
+			Edits:   []Edit{{"shared/viewstore/keys.go", `EncodeLive(l.Keys))`, `EncodeLive(l.Keys[:1]))`}},
 		},
 		{
 			Name: "keys-live-from-the-next-slot", Design: "3.13",

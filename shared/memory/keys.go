@@ -10,12 +10,12 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// directory holds the keys of the items of each set.
-type directory[S ~string] map[S]map[view.Key]struct{}
+// keyIndex holds the keys of the items of each set.
+type keyIndex[S ~string] map[S]map[view.Key]struct{}
 
-func (d *directory[S]) add(set S, key view.Key) {
+func (d *keyIndex[S]) add(set S, key view.Key) {
 	if *d == nil {
-		*d = directory[S]{}
+		*d = keyIndex[S]{}
 	}
 	if (*d)[set] == nil {
 		(*d)[set] = map[view.Key]struct{}{}
@@ -23,7 +23,7 @@ func (d *directory[S]) add(set S, key view.Key) {
 	(*d)[set][key] = struct{}{}
 }
 
-func (d directory[S]) in(set S, shard int, r viewstore.KeyRange) (some []view.Key) {
+func (d keyIndex[S]) in(set S, shard int, r viewstore.KeyRange) (some []view.Key) {
 	for key := range d[set] {
 		if viewstore.ShardOf(key) == shard && key >= r.From && (r.To == "" || key < r.To) {
 			some = append(some, key)
@@ -36,7 +36,7 @@ func (d directory[S]) in(set S, shard int, r viewstore.KeyRange) (some []view.Ke
 	return some[:min(len(some), r.Limit)]
 }
 
-// Keys implements viewstore.Directory.
+// Keys implements viewstore.KeyLister.
 func (b *Base) Keys(
 	ctx context.Context, generation lifecycle.GenerationID, shard int, in viewstore.KeyRange,
 ) ([]view.Key, error) {
@@ -47,7 +47,7 @@ func (b *Base) Keys(
 	})
 }
 
-// Keys implements viewstore.Directory.
+// Keys implements viewstore.KeyLister.
 func (s *Speed) Keys(
 	ctx context.Context, set lifecycle.Set, shard int, in viewstore.KeyRange,
 ) ([]view.Key, error) {

@@ -25,11 +25,11 @@ func ShardOf(key view.Key) int {
 	return int(h.Sum32() % Shards)
 }
 
-// Directory lists the keys of a set of items that do not expire: the base items of a generation, or the speed items of
+// KeyLister lists the keys of a set of items that do not expire: the base items of a generation, or the speed items of
 // a Kappa generation. A key is listed once its first item is stored, until Drop deletes the set.
 //
 // Source: docs/design.md 3.13.
-type Directory[S ~string] interface {
+type KeyLister[S ~string] interface {
 	// Keys returns the first keys of a shard that are in a range, in its order, each once. It sees every write that
 	// returned before it began. Errors are retryable.
 	Keys(ctx context.Context, set S, shard int, in KeyRange) ([]view.Key, error)

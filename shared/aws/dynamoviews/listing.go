@@ -11,7 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Keys implements viewstore.Directory. Keys with few items cost one request per 1 MB of items; keys with many items
+// Keys implements viewstore.KeyLister. Keys with few items cost one request per 1 MB of items; keys with many items
 // cost one request each, which reads one item.
 func (b *Base) Keys(
 	ctx context.Context, generation lifecycle.GenerationID, shard int, in viewstore.KeyRange,
@@ -19,7 +19,7 @@ func (b *Base) Keys(
 	return listKeys(ctx, b.table, generation, shard, in)
 }
 
-// Keys implements viewstore.Directory, as Base.Keys does.
+// Keys implements viewstore.KeyLister, as Base.Keys does.
 func (s *Speed) Keys(ctx context.Context, set lifecycle.Set, shard int, in viewstore.KeyRange) ([]view.Key, error) {
 	return listKeys(ctx, s.table, set, shard, in)
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// directoryOf is a store as its directory sees it.
-type directoryOf[S ~string] struct {
-	viewstore.Directory[S]
+// listerOf is a store whose keys are listed.
+type listerOf[S ~string] struct {
+	viewstore.KeyLister[S]
 	set   func(t *testing.T, letter byte) S
 	store func(t *testing.T, set S, key view.Key, page view.Page) // stores an item of a key
 }
 
-// directoryTests are the subtests of the directory of a store whose sets have names of the type S.
-func directoryTests[D any, S ~string](of func(store D) directoryOf[S]) []subtest[D] {
+// keyTests are the subtests of the keys of a store whose sets have names of the type S.
+func keyTests[D any, S ~string](of func(store D) listerOf[S]) []subtest[D] {
 	return []subtest[D]{
 		{"Keys returns the first keys of a shard that are in a range, in its order", func(t *testing.T, store D) {
 			keysOfShards(t, of(store))
@@ -29,7 +29,7 @@ func directoryTests[D any, S ~string](of func(store D) directoryOf[S]) []subtest
 			keysOfManyItems(t, of(store))
 		}},
 		{"A key may be of any bytes, and of the maximum length", func(t *testing.T, store D) {
-			awkwardInDirectory(t, of(store))
+			awkwardListed(t, of(store))
 		}},
 		{"Keys with an ended ctx returns an error", func(t *testing.T, store D) {
 			d := of(store)
@@ -41,7 +41,7 @@ func directoryTests[D any, S ~string](of func(store D) directoryOf[S]) []subtest
 }
 
 // allKeys reads all keys of a set in a range, a few at a time, and returns them in its order.
-func allKeys[S ~string](t *testing.T, d viewstore.Directory[S], set S, in viewstore.KeyRange) (all []view.Key) {
+func allKeys[S ~string](t *testing.T, d viewstore.KeyLister[S], set S, in viewstore.KeyRange) (all []view.Key) {
 	t.Helper()
 	compare := func(a, b view.Key) int { return strings.Compare(string(a), string(b)) }
 	if in.Down {
@@ -73,9 +73,9 @@ func allKeys[S ~string](t *testing.T, d viewstore.Directory[S], set S, in viewst
 	return all
 }
 
-func keysOfShards[S ~string](t *testing.T, d directoryOf[S]) {
+func keysOfShards[S ~string](t *testing.T, d listerOf[S]) {
 	set, other := d.set(t, 'A'), d.set(t, 'B')
-	wantItems(t, "keys of nothing", allKeys(t, d.Directory, set, viewstore.KeyRange{Limit: 1}), nil)
+	wantItems(t, "keys of nothing", allKeys(t, d.KeyLister, set, viewstore.KeyRange{Limit: 1}), nil)
 	var all []view.Key
 	for n := range 100 {
 		all = append(all, view.Key(fmt.Sprintf("%03d", n)))
@@ -99,17 +99,17 @@ func keysOfShards[S ~string](t *testing.T, d directoryOf[S]) {
 			{"2", "", nil},
 		} {
 			in := viewstore.KeyRange{From: c.from, To: c.to, Limit: limit}
-			wantItems(t, fmt.Sprintf("keys in %+v", in), allKeys(t, d.Directory, set, in), c.want)
+			wantItems(t, fmt.Sprintf("keys in %+v", in), allKeys(t, d.KeyLister, set, in), c.want)
 			down := slices.Clone(c.want)
 			slices.Reverse(down)
 			in.Down = true
-			wantItems(t, fmt.Sprintf("keys in %+v", in), allKeys(t, d.Directory, set, in), down)
+			wantItems(t, fmt.Sprintf("keys in %+v", in), allKeys(t, d.KeyLister, set, in), down)
 		}
 	}
 }
 
 // keysOfManyItems stores keys with 1 to 40 items: DynamoDB passes by the rest of the items of a key with many.
-func keysOfManyItems[S ~string](t *testing.T, d directoryOf[S]) {
+func keysOfManyItems[S ~string](t *testing.T, d listerOf[S]) {
 	set := d.set(t, 'A')
 	var all []view.Key
 	for n, items := range []int{1, 40, 2, 9, 1, 1, 25, 3, 1, 40, 1, 10, 1, 1, 1, 30} {
@@ -121,17 +121,17 @@ func keysOfManyItems[S ~string](t *testing.T, d directoryOf[S]) {
 	}
 	for _, limit := range []int{1, 2, 5, 1000} {
 		in := viewstore.KeyRange{Limit: limit}
-		wantItems(t, fmt.Sprintf("keys, %d at once", limit), allKeys(t, d.Directory, set, in), all)
+		wantItems(t, fmt.Sprintf("keys, %d at once", limit), allKeys(t, d.KeyLister, set, in), all)
 		down := slices.Clone(all)
 		slices.Reverse(down)
 		in.Down = true
-		wantItems(t, fmt.Sprintf("keys down, %d at once", limit), allKeys(t, d.Directory, set, in), down)
+		wantItems(t, fmt.Sprintf("keys down, %d at once", limit), allKeys(t, d.KeyLister, set, in), down)
 		in = viewstore.KeyRange{From: "001\x00", To: "001\x00\x00", Limit: limit}
-		wantItems(t, "one key", allKeys(t, d.Directory, set, in), all[1:2])
+		wantItems(t, "one key", allKeys(t, d.KeyLister, set, in), all[1:2])
 	}
 }
 
-func awkwardInDirectory[S ~string](t *testing.T, d directoryOf[S]) {
+func awkwardListed[S ~string](t *testing.T, d listerOf[S]) {
 	set, keys := d.set(t, 'A'), awkwardKeys()
 	for _, key := range keys {
 		for page := view.Page(-1); page < 2; page++ {
@@ -140,7 +140,7 @@ func awkwardInDirectory[S ~string](t *testing.T, d directoryOf[S]) {
 	}
 	slices.Sort(keys)
 	for _, limit := range []int{1, 2, 100} {
-		wantItems(t, "keys", allKeys(t, d.Directory, set, viewstore.KeyRange{Limit: limit}), keys)
+		wantItems(t, "keys", allKeys(t, d.KeyLister, set, viewstore.KeyRange{Limit: limit}), keys)
 	}
 }
 
@@ -156,18 +156,18 @@ func dropAll(t *testing.T, drop func(after string) (string, error)) {
 	}
 }
 
-func baseDirectory(b viewstore.Base) directoryOf[lifecycle.GenerationID] {
-	return directoryOf[lifecycle.GenerationID]{
-		Directory: b, set: generationOf,
+func baseLister(b viewstore.Base) listerOf[lifecycle.GenerationID] {
+	return listerOf[lifecycle.GenerationID]{
+		KeyLister: b, set: generationOf,
 		store: func(t *testing.T, set lifecycle.GenerationID, key view.Key, page view.Page) {
 			putBase(t, b, baseOf(set, key, page), 0)
 		},
 	}
 }
 
-func speedDirectory(s viewstore.Speed) directoryOf[lifecycle.Set] {
-	return directoryOf[lifecycle.Set]{
-		Directory: s,
+func speedLister(s viewstore.Speed) listerOf[lifecycle.Set] {
+	return listerOf[lifecycle.Set]{
+		KeyLister: s,
 		set: func(t *testing.T, letter byte) lifecycle.Set {
 			return lifecycle.OfGeneration(generationOf(t, letter))
 		},

@@ -219,7 +219,7 @@ func millionTable(t *testing.T, c costs.Costs) string {
 			thousand := func(perEvent float64) string { return costs.Thousands(1000*perEvent, 0) }
 			rows = append(rows, fmt.Sprintf("| %s | %s | %.0f | %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f | **%.2f**",
 				keys.name, costs.Thousands(float64(size), 0), m["archived"], thousand(m["speed_items"]+m["base_items"]),
-				thousand(m["speed_units"]+m["live_units"]+m["seen_units"]+m["base_units"]+m["new_keys"]),
+				thousand(m["speed_units"]+m["live_units"]+m["seen_units"]+m["base_units"]),
 				by("API"), by("Lambda"), by("S3"), by("Kinesis"), by("DynamoDB"), r.PerMillion(costs.Sum(r.Bill.Parts))))
 		}
 	}

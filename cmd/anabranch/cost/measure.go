@@ -111,10 +111,10 @@ func (f *folding) meanUnits() map[item]float64 {
 
 // tally is what the layers write and read for some events of one slot.
 type tally struct {
-	events                float64
-	speed, units, first   float64 // items that speed writes, their units, and items that are new in the slot
-	live, seen            float64 // units of live keys and of seen items
-	base, baseUnits, keys float64 // items that batch writes, their units, and keys that it looks up
+	events              float64
+	speed, units, first float64 // items that speed writes, their units, and items that are new in the slot
+	live, seen          float64 // units of live keys and of seen items
+	base, baseUnits     float64 // items that batch writes, and their units
 }
 
 // each calls do for every number of a tally, of two of them.
@@ -124,7 +124,7 @@ func (t *tally) each(o *tally, do func(mine *float64, other float64)) {
 		other float64
 	}{
 		{&t.events, o.events}, {&t.speed, o.speed}, {&t.units, o.units}, {&t.first, o.first}, {&t.live, o.live},
-		{&t.seen, o.seen}, {&t.base, o.base}, {&t.baseUnits, o.baseUnits}, {&t.keys, o.keys},
+		{&t.seen, o.seen}, {&t.base, o.base}, {&t.baseUnits, o.baseUnits},
 	} {
 		do(n.mine, n.other)
 	}
@@ -154,8 +154,7 @@ func (m Measured) items(f *folding) {
 	n := sum.events
 	m["speed_items"], m["speed_units"], m["speed_reads"] = sum.speed/n, sum.units/n, sum.first/n
 	m["live_units"], m["seen_units"] = sum.live/n, sum.seen/n
-	m["base_items"], m["base_units"], m["listed"] = sum.base/n, sum.baseUnits/n, sum.keys/n
-	m["new_keys"] = f.newKeys()
+	m["base_items"], m["base_units"] = sum.base/n, sum.baseUnits/n
 }
 
 // extrapolate makes the tally of a whole slot from that of its beginning and of half of that.
@@ -172,7 +171,6 @@ func (t *tally) extrapolate(half tally, perCall, perSlot float64) {
 	grow(&t.live, half.live, perSlot)
 	grow(&t.base, half.base, perSlot)
 	grow(&t.baseUnits, half.baseUnits, perSlot)
-	grow(&t.keys, half.keys, perSlot)
 	calls := perSlot / measured
 	if perCall > measured { // the sample is shorter than an invocation, too
 		grow(&t.speed, half.speed, perCall)

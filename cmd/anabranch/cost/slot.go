@@ -42,17 +42,12 @@ func (f *folding) slot(rows []int32) (t tally) {
 		}
 		t.seen += f.seenUnits(call)
 	}
-	keys := map[item]bool{}
 	for touched := range f.pages(rows, false) {
-		if !f.hasBase(touched.program) {
-			continue
+		if f.hasBase(touched.program) {
+			t.base++
+			t.baseUnits += f.baseSize[item{program: touched.program, PageKey: view.PageKey{Key: touched.Key}}]
 		}
-		key := item{program: touched.program, PageKey: view.PageKey{Key: touched.Key}}
-		keys[key] = true
-		t.base++
-		t.baseUnits += f.baseSize[key]
 	}
-	t.keys = float64(len(keys))
 	return t
 }
 
@@ -131,22 +126,4 @@ func (f *folding) seenUnits(rows []int32) (units float64) {
 		units += math.Ceil(float64(bytes) / unit)
 	}
 	return units
-}
-
-// newKeys returns how many entries the directories get per event: the keys of the second half of the sample that the
-// first half has not.
-func (f *folding) newKeys() float64 {
-	half := len(f.Rows) / 2
-	known := f.pages(f.Rows[:half], false)
-	keys := map[item]bool{}
-	for it := range known {
-		keys[item{program: it.program, PageKey: view.PageKey{Key: it.Key}}] = true
-	}
-	before := len(keys)
-	for it := range f.pages(f.Rows[half:], false) {
-		if it.Key != view.SkippedKey {
-			keys[item{program: it.program, PageKey: view.PageKey{Key: it.Key}}] = true
-		}
-	}
-	return float64(len(keys)-before) / float64(len(f.Rows)-half)
 }

@@ -205,7 +205,4 @@ func TestGrowth(t *testing.T) {
 		t.Errorf("a slot of 300,000 events touches %.0f items with a key per event, %.0f with 10 keys",
 			many["base_items"]*300_000, few["base_items"]*300_000)
 	}
-	if few["new_keys"] > 0.001 || many["new_keys"] < 0.85 {
-		t.Errorf("%v new keys per event with 10 keys, %v with a key per event", few["new_keys"], many["new_keys"])
-	}
 }

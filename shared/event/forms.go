@@ -19,8 +19,14 @@ type piece struct {
 	next      int32 // another piece that may stand in this one's place, or none
 }
 
-// maxPieces bounds the tree. An event of a form that no longer fits is read like one of an unknown form.
-const maxPieces = 512
+const (
+	// maxPieces bounds the tree. An event of a form that no longer fits is read like one of an unknown form.
+	maxPieces = 512
+
+	// maxChoices bounds the pieces that may follow one piece: follow looks at one after the other. Events whose names
+	// differ from event to event, such as ids, must not cost a look at hundreds of them.
+	maxChoices = 16
+)
 
 // known reads an event of a known form that begins at i, and returns the index after it. It returns -1 when the form is
 // unknown, and when a value is invalid or needs a closer look. The event must then be read from its beginning by value.
@@ -150,15 +156,16 @@ func (f *forms) learn(text []byte) {
 }
 
 // add returns the piece with the given content behind another one, and adds it when there is none. It returns none when
-// the tree is full.
+// the tree is full, or when maxChoices pieces follow the other one.
 func (f *forms) add(behind int32, text []byte, kind Kind, a attribute) int32 {
-	at := f.pieces[behind].first
+	at, others := f.pieces[behind].first, 0
 	for ; at != none; at = f.pieces[at].next {
 		if p := &f.pieces[at]; p.kind == kind && string(p.text) == string(text) {
 			return at
 		}
+		others++
 	}
-	if len(f.pieces) == maxPieces {
+	if len(f.pieces) == maxPieces || others == maxChoices {
 		return none
 	}
 	at = int32(len(f.pieces))

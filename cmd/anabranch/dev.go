@@ -105,6 +105,7 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	settings.CommitWithin, settings.SealDelay = c.CommitWithin, c.SealDelay
 	settings.BatchEvery, settings.SweepAfter, settings.DropGrace = c.BatchEvery, c.SweepAfter, c.DropGrace
 	settings.RequireApproval = c.RequireApproval
+	settings.All = dev.Fit(settings.All)
 	if err := settings.CheckAs(c.spell); err != nil {
 		return usage("%w", err)
 	}

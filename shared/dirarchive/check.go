@@ -23,13 +23,9 @@ func (a *Archive) Check(ctx context.Context) error {
 	if err := a.checkForeign(); err != nil {
 		return err
 	}
-	objects, _, err := a.List(ctx, "", "\xff", math.MaxInt)
-	if err != nil {
-		return err
-	}
 	events, layout := 0, false
 	var all []error
-	for _, o := range objects {
+	err := a.each(ctx, "", "\xff", math.MaxInt, func(o archive.Object) {
 		switch _, _, foreign := archive.ParseEventsKey(o.Key); {
 		case o.Key == archive.LayoutKey(1):
 			layout = true
@@ -38,6 +34,9 @@ func (a *Archive) Check(ctx context.Context) error {
 		case strings.HasPrefix(string(o.Key), "events/") && len(all) < maxNamed:
 			all = append(all, fmt.Errorf("%w: move the file out of the directory; events come in through ingest only", foreign))
 		}
+	})
+	if err != nil {
+		return err
 	}
 	if events == 0 && !layout && len(all) > 0 {
 		return noArchive("events")

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -226,73 +225,4 @@ func (a *Archive) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, 
 		return nil, a.now(), fmt.Errorf("get %s: %w", key, err)
 	}
 	return body, a.now(), nil
-}
-
-// List implements archive.Archive.
-func (a *Archive) List(ctx context.Context, from, to archive.Key, limit int) ([]archive.Object, time.Time, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, time.Time{}, err
-	}
-	l := listing{ctx: ctx, from: string(from), to: string(to), limit: limit}
-	err := l.walk(a.root, "")
-	if err != nil {
-		return nil, a.now(), fmt.Errorf("list from %s: %w", from, err)
-	}
-	return l.objects, a.now(), nil
-}
-
-type listing struct {
-	ctx      context.Context
-	from, to string
-	limit    int
-	objects  []archive.Object
-}
-
-// walk adds the objects below a folder in the order of their keys. It skips folders that hold nothing of the range.
-func (l *listing) walk(folder, prefix string) error {
-	if err := l.ctx.Err(); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(entries, func(m, n fs.DirEntry) int { return strings.Compare(keyOf(prefix, m), keyOf(prefix, n)) })
-	for _, entry := range entries {
-		key := keyOf(prefix, entry)
-		switch {
-		case len(l.objects) == l.limit || key >= l.to:
-			return nil
-		case hidden(entry.Name()):
-		case entry.IsDir():
-			// Every key below begins with key. All of them come before from if key does and from does not begin with key.
-			if key < l.from && !strings.HasPrefix(l.from, key) {
-				continue
-			}
-			if err := l.walk(filepath.Join(folder, entry.Name()), key); err != nil {
-				return err
-			}
-		case !entry.Type().IsRegular():
-			// What it leads to may hold objects of the range. To leave them out without a word would lose them.
-			if under := key + "/"; under >= l.from || strings.HasPrefix(l.from, under) {
-				return irregular(filepath.Join(folder, entry.Name()), entry.Type())
-			}
-		case key >= l.from:
-			info, err := entry.Info()
-			if err != nil {
-				return err
-			}
-			l.objects = append(l.objects, archive.Object{Key: archive.Key(key), Size: info.Size()})
-		}
-	}
-	return nil
-}
-
-// keyOf returns the key of a file, or the common beginning of the keys in a folder. It ends in a slash, by which a
-// folder sorts among files.
-func keyOf(prefix string, entry fs.DirEntry) string {
-	if entry.IsDir() {
-		return prefix + entry.Name() + "/"
-	}
-	return prefix + entry.Name()
 }

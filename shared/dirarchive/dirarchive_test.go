@@ -2,9 +2,11 @@ package dirarchive_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -253,4 +255,53 @@ func files(t *testing.T, root string) []string {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// TestListOfLargeFolders checks pages of a folder that has more names than a page and than one read of the folder, and
+// of folders most of which hold nothing.
+func TestListOfLargeFolders(t *testing.T) {
+	root := t.TempDir()
+	a := open(t, root)
+	var want []archive.Key
+	add := func(key string) {
+		t.Helper()
+		file := filepath.Join(root, filepath.FromSlash(key))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, archive.Key(key))
+	}
+	for i := range 2500 {
+		add(fmt.Sprintf("a/%04d", i))
+	}
+	for i := range 60 {
+		if i%20 == 19 {
+			add(fmt.Sprintf("b/%02d/object", i))
+		} else if err := os.MkdirAll(filepath.Join(root, "b", fmt.Sprintf("%02d", i)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, limit := range []int{1, 2, 700, 3000} {
+		var got []archive.Key
+		for from := archive.Key(""); ; {
+			if limit < 700 && len(got) == 0 {
+				from = "a/2490"
+				got = slices.Clone(want[:2490])
+			}
+			page, _, err := a.List(t.Context(), from, "\xff", limit)
+			if err != nil || len(page) > limit {
+				t.Fatalf("%d objects, limit %d, error %v", len(page), limit, err)
+			}
+			for _, o := range page {
+				got = append(got, o.Key)
+			}
+			if len(page) < limit {
+				break
+			}
+			from = page[limit-1].Key.After()
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("pages of %d (-want +got):\n%s", limit, diff)
+		}
+	}
 }

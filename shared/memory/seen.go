@@ -6,17 +6,20 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"time"
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // Seen stores seen items in memory. The zero Seen is empty and ready to use.
+//
+// It takes 16 bytes for each identity and about 25 for each record.
 type Seen struct {
 	Hook Hook
 
 	mu    sync.Mutex
-	items map[event.Lane][]viewstore.SeenItem // sorted by last, then first sequence number
+	items map[event.Lane][]*seenItem // sorted by last, then first sequence number
 }
 
 var _ viewstore.Seen = (*Seen)(nil)
@@ -30,66 +33,112 @@ func (s *Seen) Put(ctx context.Context, item viewstore.SeenItem) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.items == nil {
-			s.items = map[event.Lane][]viewstore.SeenItem{}
+			s.items = map[event.Lane][]*seenItem{}
 		}
-		all := slices.DeleteFunc(s.items[item.Lane], func(old viewstore.SeenItem) bool {
-			return old.Expires.IsBefore(item.Recorded.Time())
-		})
-		at, found := slices.BinarySearchFunc(all, item, compareSeen)
+		s.expire(item.Lane, item.Recorded.Time())
+		all, own := s.items[item.Lane], packSeen(item)
+		at, found := slices.BinarySearchFunc(all, own, (*seenItem).compare)
 		if found {
-			all[at] = copySeen(item)
+			all[at] = own
 		} else {
-			all = slices.Insert(all, at, copySeen(item))
+			all = slices.Insert(all, at, own)
 		}
 		s.items[item.Lane] = all
 		return nil
 	})
 }
 
-func compareSeen(a, b viewstore.SeenItem) int {
-	return cmp.Or(a.Last().Compare(b.Last()), a.First().Compare(b.First()))
+// Expire removes the items that have expired at an instant. DynamoDB does so by itself, some time after.
+func (s *Seen) Expire(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for lane := range s.items {
+		s.expire(lane, now)
+	}
+}
+
+func (s *Seen) expire(lane event.Lane, now time.Time) {
+	s.items[lane] = slices.DeleteFunc(s.items[lane], func(old *seenItem) bool { return old.expires.IsBefore(now) })
+}
+
+// Len returns the number of items of all lanes.
+func (s *Seen) Len() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, all := range s.items {
+		n += len(all)
+	}
+	return n
 }
 
 // After implements viewstore.Seen.
 func (s *Seen) After(ctx context.Context, lane event.Lane, last event.Sequence) ([]viewstore.SeenItem, error) {
-	return s.read(ctx, "seen.After", lane, func(all []viewstore.SeenItem) int {
-		return sort.Search(len(all), func(i int) bool { return all[i].Last().Compare(last) > 0 })
+	return answer(s.Hook, "seen.After", lane.String(), func() (items []viewstore.SeenItem, err error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		all := s.items[lane]
+		first := sort.Search(len(all), func(i int) bool { return all[i].last.Compare(last) > 0 })
+		for _, item := range all[first:] {
+			items = append(items, item.unpack(lane))
+		}
+		return items, ctx.Err()
 	})
 }
 
+// newestAtOnce is how many items Newest copies at once, as DynamoDB returns a page at a time.
+const newestAtOnce = 50
+
 // Newest implements viewstore.Seen.
 func (s *Seen) Newest(ctx context.Context, lane event.Lane, each func(viewstore.SeenItem) bool) error {
-	items, err := s.read(ctx, "seen.Newest", lane, func([]viewstore.SeenItem) int { return 0 })
-	for _, item := range slices.Backward(items) {
-		if !each(item) {
-			break
+	page, err := answer(s.Hook, "seen.Newest", lane.String(), func() ([]*seenItem, error) {
+		return s.newest(lane, nil), ctx.Err()
+	})
+	for len(page) > 0 {
+		for _, item := range page {
+			if !each(item.unpack(lane)) {
+				return nil
+			}
 		}
+		page = s.newest(lane, page[len(page)-1])
 	}
 	return err
 }
 
-// read returns a copy of the lane's items without the first ones; skip returns how many to leave out.
-func (s *Seen) read(ctx context.Context, name string, lane event.Lane,
-	skip func([]viewstore.SeenItem) int) (items []viewstore.SeenItem, err error) {
-	err = s.Hook.apply(name, lane.String(), func() error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		all := s.items[lane]
-		for _, item := range all[skip(all):] {
-			items = append(items, copySeen(item))
-		}
-		return ctx.Err()
-	})
-	if err != nil {
-		items = nil
+// newest returns the lane's last items before the given one, the newest first; nil is after all.
+func (s *Seen) newest(lane event.Lane, before *seenItem) []*seenItem {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.items[lane]
+	end := len(all)
+	if before != nil {
+		end, _ = slices.BinarySearchFunc(all, before, (*seenItem).compare)
 	}
-	return items, err
+	page := slices.Clone(all[max(0, end-newestAtOnce):end])
+	slices.Reverse(page)
+	return page
 }
 
-func copySeen(item viewstore.SeenItem) viewstore.SeenItem {
-	item.Records = slices.Clone(item.Records)
-	for i := range item.Records {
-		item.Records[i].Identities = slices.Clone(item.Records[i].Identities)
+// seenItem is a seen item with its records packed. It never changes.
+type seenItem struct {
+	first, last event.Sequence
+	recorded    event.Millis
+	expires     viewstore.Expiry
+	records     []byte // see packRecords
+}
+
+func (m *seenItem) compare(n *seenItem) int {
+	return cmp.Or(m.last.Compare(n.last), m.first.Compare(n.first))
+}
+
+func packSeen(item viewstore.SeenItem) *seenItem {
+	return &seenItem{
+		first: item.First(), last: item.Last(), recorded: item.Recorded, expires: item.Expires,
+		records: packRecords(item.Records),
 	}
-	return item
+}
+
+func (m *seenItem) unpack(lane event.Lane) viewstore.SeenItem {
+	return viewstore.SeenItem{
+		Lane: lane, Records: unpackRecords(m.records), Recorded: m.recorded, Expires: m.expires,
+	}
 }

@@ -49,9 +49,9 @@ type receipts struct {
 }
 
 type open struct {
-	place  int // of the object in the manifest
-	events int // number of distinct events that it has in the lane
-	met    map[event.Identity]bool
+	place  int                     // of the object in the manifest
+	events int                     // number of distinct events that it has in the lane
+	met    map[event.Identity]bool // nil until a record holds some of them
 }
 
 // take adds the receipts of a seen item, and says whether any request still lacks receipts.
@@ -61,6 +61,9 @@ func (r *receipts) take(item viewstore.SeenItem) bool {
 		o := r.open[record.Request]
 		if o == nil {
 			continue
+		}
+		if o.met == nil {
+			o.met = map[event.Identity]bool{}
 		}
 		for _, identity := range record.Identities {
 			o.met[identity] = true
@@ -119,7 +122,7 @@ func wantedOf(m runs.Manifest) (map[int]*receipts, []lacking, error) {
 			if all[l.Lane] == nil {
 				all[l.Lane] = &receipts{open: map[ulid.ULID]*open{}}
 			}
-			all[l.Lane].open[request] = &open{place, l.Events, map[event.Identity]bool{}}
+			all[l.Lane].open[request] = &open{place: place, events: l.Events}
 		}
 	}
 	return all, objects, nil

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"runtime"
 	"sync"
@@ -41,33 +40,7 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/system"
-	"github.com/anabranch/anabranch/shared/view"
 )
-
-// Settings holds the settings of a server. Every field but Reload, Hosts, Origins and
-// Limits must be set.
-type Settings struct {
-	setting.All // see Default; a used directory keeps its first layout
-
-	Definitions []view.Definition
-	Reload      func() ([]view.Definition, error) // returns the definitions if they have changed, else nil; optional
-	Dir         string                            // directory of the archive
-	Hosts       []string                          // names of this server, besides addresses and names without a dot
-	Origins     api.Origins                       // pages that may write and query; optional
-	Limits      Limits                            // zero: DefaultLimits
-	Log         *slog.Logger
-}
-
-// Default returns the settings of a system in one process. They differ from AWS where it has one clock, where its
-// stream and queue do not outlive it, and where it sweeps sooner because somebody watches.
-func Default() setting.All {
-	s := setting.Default()
-	s.LeaseFor = 0 // one process does everything
-	s.ClockMargin, s.ClockUnit = 0, 0
-	s.StreamRetention, s.QueueRetention, s.MaxStreamAge = time.Hour, 0, 6*time.Hour
-	s.PublishTime, s.ConfirmWithin, s.SweepAfter = time.Second, time.Second, time.Minute
-	return s
-}
 
 const shards = 3 // fewer than lanes, so that lanes share shards as on AWS
 
@@ -76,8 +49,12 @@ type Server struct {
 	settings    Settings
 	layout      archive.Layout
 	archive     archive.Archive
+	runs        *runFiles
+	stream      *memory.Stream
 	queue       *memory.Queue
 	catalog     *memory.Catalog
+	speed       *memory.Speed
+	seen        *memory.Seen
 	republisher *ingest.Republisher
 	batch       *batch.Batch
 	source      *source
@@ -93,7 +70,8 @@ type Server struct {
 	mcpHandler       *mcphandler.Handler
 	republishHandler *republishhandler.Handler
 
-	told map[toldSkip]bool // what the log has told of skipped events; only ticks use it
+	told    map[toldSkip]bool // what the log has told of skipped events; only ticks use it
+	covered covered           // only ticks use it
 
 	lock io.Closer
 	work sync.WaitGroup
@@ -106,6 +84,7 @@ type Server struct {
 // Errors: those of setting.All.Check; a setting that differs from the directory's layout, by name; a directory that
 // another server uses.
 func Open(ctx context.Context, settings Settings) (server *Server, err error) {
+	settings.All = Fit(settings.All)
 	if err := settings.Check(); err != nil {
 		return nil, err
 	}
@@ -123,15 +102,20 @@ func Open(ctx context.Context, settings Settings) (server *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	runs := openRunFiles(settings.Dir)
 	defer func() {
 		if server == nil {
+			runs.remove()
 			err = errors.Join(err, lock.Close())
 		}
 	}()
 	s := &Server{
-		settings: settings, queue: &memory.Queue{}, catalog: &memory.Catalog{}, told: map[toldSkip]bool{}, lock: lock,
+		settings: settings, runs: runs, stream: memory.NewStream(shards), queue: &memory.Queue{},
+		catalog: &memory.Catalog{}, speed: &memory.Speed{Now: time.Now}, seen: &memory.Seen{}, told: map[toldSkip]bool{},
+		lock: lock,
 	}
-	s.archive = &split{files: files, runs: &memory.Archive{Now: time.Now}}
+	s.stream.Now = time.Now
+	s.archive = &split{files: files, runs: s.runs}
 	if s.layout, err = settings.OpenLayout(ctx, s.archive, "memory", rand.Reader, time.Now); err != nil {
 		return nil, fmt.Errorf("directory %s: %w", settings.Dir, err)
 	}
@@ -151,11 +135,10 @@ func (s *Server) wire() error {
 		return err
 	}
 	s.watcher = newWatcher(s.archive, codec, s.settings.Definitions)
-	records, log := memory.NewStream(shards), s.settings.Log
-	records.Now = time.Now
+	log := s.settings.Log
 	layers, err := system.New(system.Stores{
-		Archive: s.archive, Stream: records, Queue: s.queue, Catalog: s.catalog,
-		Base: &memory.Base{}, Speed: &memory.Speed{Now: time.Now}, Seen: &memory.Seen{}, Programs: &programs.Cache{},
+		Archive: s.archive, Stream: s.stream, Queue: s.queue, Catalog: s.catalog,
+		Base: &memory.Base{}, Speed: s.speed, Seen: s.seen, Programs: &programs.Cache{},
 	}, s.settings.All, setting.Host{
 		Layout: s.layout, Codec: codec, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)),
 		Workers: runtime.GOMAXPROCS(0), Now: time.Now, NewULID: newULID, Log: log,
@@ -180,7 +163,7 @@ func (s *Server) wire() error {
 	s.adminHandler = &adminhandler.Handler{
 		Differ: layers.Comparer(), Operations: layers.Operations(), MaxAnswer: s.settings.MaxAnswer, Log: log,
 	}
-	s.source, err = newSource(records, (&speedhandler.Handler{Speed: layers.Speed(), Log: log}).Invoke)
+	s.source, err = newSource(s.stream, (&speedhandler.Handler{Speed: layers.Speed(), Log: log}).Invoke)
 	return err
 }
 
@@ -205,25 +188,42 @@ func (s *Server) rebuild(ctx context.Context) error {
 	if _, err := s.replayHandler.Replay.Tick(ctx); err != nil {
 		return err
 	}
-	from := archive.SlotKey(live.Add(-s.layout.SpeedWindow))
+	return s.restream(ctx, archive.SlotKey(live.Add(-s.layout.SpeedWindow)))
+}
+
+// restream puts the archived events from a key on into the stream again, and waits until speed has handled them. It
+// waits every now and then, so that the stream never holds much of them.
+func (s *Server) restream(ctx context.Context, from archive.Key) error {
+	held := int64(0)
 	for {
-		page, _, err := s.archive.List(ctx, from, archive.EndOfEvents, 1000)
+		page, _, err := s.archive.List(ctx, from, archive.EndOfEvents, listAtOnce)
 		if err != nil {
 			return err
+		}
+		if len(page) == 0 {
+			return s.source.drain(ctx)
 		}
 		for _, object := range page {
 			if err := s.republisher.Republish(ctx, stream.Republish{Object: string(object.Key),
 				Lanes: s.republisher.Lanes()}); err != nil {
 				return err
 			}
-		}
-		if len(page) == 0 {
-			break
+			if held += object.Size + recordBytes; held < mostRestreamed {
+				continue
+			}
+			if err := s.source.drain(ctx); err != nil {
+				return err
+			}
+			held = 0
 		}
 		from = page[len(page)-1].Key.After()
 	}
-	return s.source.drain(ctx)
 }
+
+const (
+	mostRestreamed = 8 << 20 // bytes that restream puts into the stream at once, about
+	recordBytes    = 500     // what an object's records take in the stream beside their data, about
+)
 
 // Start starts reading the stream, ticking the schedule and emptying the republish queue.
 func (s *Server) Start(ctx context.Context) {
@@ -246,6 +246,7 @@ func (s *Server) Close() {
 		s.stop()
 	}
 	s.work.Wait()
+	s.runs.remove()
 	_ = s.lock.Close() // nothing was written that anybody needs
 }
 

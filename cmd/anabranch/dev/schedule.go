@@ -22,6 +22,7 @@ func (s *Server) tick(ctx context.Context) {
 	s.failed(ctx, "batch", err)
 	s.watch(ctx)
 	s.tellSkipped(ctx)
+	s.forget(ctx)
 }
 
 // tellSkipped warns of events that a view cannot use, once per view, place and reason.

@@ -5,6 +5,7 @@ const (
 	publisherFile = "shared/ingest/publisher.go"
 	republishFile = "shared/ingest/republish.go"
 	directoryFile = "shared/dirarchive/dirarchive.go"
+	dirListFile   = "shared/dirarchive/list.go"
 )
 
 // ofIngest returns mistakes of ingest and republish.
@@ -154,7 +155,7 @@ func ofIngest() []Mutant {
 			Name: "links-left-out", Design: "3.1",
 			Mistake: "the archive in a directory follows symbolic links when it writes, and leaves them out when it lists",
 			Edits: []Edit{
-				{directoryFile, `				return irregular(filepath.Join(folder, entry.Name()), entry.Type())`, `				continue`},
+				{dirListFile, `		return irregular(path, e.Type())`, `		return nil`},
 				{directoryFile, `	if err := a.checkFolders(folder); err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -19,9 +18,17 @@ import (
 //
 // A generation that answers comes last. Its items show the run at once, so no other generation may replace it without
 // the run. By then most have it; the others are told first.
-func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run, in *runs.Input) {
+func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run, in *input) {
 	slices.SortStableFunc(targets, answeringLast)
-	deltas := t.fold(in, targets)
+	programs := make([]*view.Program, len(targets))
+	for i, g := range targets {
+		programs[i] = t.set.Programs[g.place]
+	}
+	deltas, err := t.fold(ctx, in, programs)
+	if err != nil {
+		t.fail(fmt.Errorf("run %d: %w", run.N, err), targets...)
+		return
+	}
 	for i, g := range targets {
 		err := t.tellOthers(ctx, g, run)
 		if err == nil {
@@ -78,15 +85,6 @@ func (t *tick) bringIn(ctx context.Context, g target, run lifecycle.Run, delta *
 		return err
 	}
 	return t.commit(ctx, g, run, delta.Counts().Skipped)
-}
-
-// fold returns one delta per target: the fold of the input.
-func (t *tick) fold(in *runs.Input, targets []target) []*view.Delta {
-	programs := make([]*view.Program, len(targets))
-	for i, g := range targets {
-		programs[i] = t.set.Programs[g.place]
-	}
-	return in.Fold(programs, t.Parallel, t.Workers)
 }
 
 // These say how a delta changes an item that is stored below the run's horizon: advanced adds the delta to it, built

@@ -18,7 +18,6 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
-	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -55,6 +54,9 @@ type Batch struct {
 	RequireApproval bool
 	// RunBytes is the most bytes of stored objects that one run reads, unless a single slot has more.
 	RunBytes int64
+	// HeldBytes is the most bytes of stored objects that one run holds decoded. Of a run with more, it holds the
+	// identities, and reads the objects twice.
+	HeldBytes int64
 	// Tries is the number of attempts at one conditional write.
 	Tries int
 	// Lease keeps other ticks away while one makes runs, or builds a view.
@@ -264,7 +266,7 @@ func (t *tick) level(ctx context.Context, head lifecycle.Run) error {
 }
 
 // readRun reads a run, and its input.
-func (t *tick) readRun(ctx context.Context, n uint64) (lifecycle.Run, *runs.Input, error) {
+func (t *tick) readRun(ctx context.Context, n uint64) (lifecycle.Run, *input, error) {
 	run, err := t.reader().Get(ctx, n)
 	if err != nil {
 		return run, nil, err

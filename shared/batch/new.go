@@ -31,6 +31,7 @@ func New(stores Stores, definitions []lifecycle.Definition, settings setting.All
 		Codec: host.Codec, Layout: host.Layout, Definitions: definitions,
 		SealDelay: settings.SealDelay, ClockMargin: clock.Margin(settings.ClockMargin), Lookback: settings.Lookback,
 		ListPage:      listPage,
+		HeldBytes:     heldBytes,
 		ConfirmWithin: settings.ConfirmWithin, RetainFor: settings.RetainFor, DropGrace: settings.DropGrace,
 		RequireApproval: settings.RequireApproval, RunBytes: settings.RunBytes, Tries: settings.WriteTries,
 		Lease:   lease.New(stores.Catalog, settings, host),

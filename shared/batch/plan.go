@@ -38,7 +38,7 @@ func (t *tick) extend(ctx context.Context, head lifecycle.Run, sealed slot.Slot)
 // newRun is a run that this tick has made, with the input that it read for it.
 type newRun struct {
 	lifecycle.Run
-	input *runs.Input
+	input *input
 }
 
 // makeRun makes the run after the head. lost says that somebody else has made that run; the next tick continues from
@@ -66,7 +66,7 @@ func (t *tick) makeRun(ctx context.Context, head lifecycle.Run, sealed slot.Slot
 }
 
 // bringForward brings a new run into the generations that are level with the head before it.
-func (t *tick) bringForward(ctx context.Context, head, run lifecycle.Run, in *runs.Input) error {
+func (t *tick) bringForward(ctx context.Context, head, run lifecycle.Run, in *input) error {
 	if err := t.readViews(ctx); err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (t *tick) lister() lister {
 }
 
 // makeReal writes the run's objects and makes it real.
-func (t *tick) makeReal(ctx context.Context, head lifecycle.Run, in *runs.Input) (lifecycle.Run, error) {
+func (t *tick) makeReal(ctx context.Context, head lifecycle.Run, in *input) (lifecycle.Run, error) {
 	attempt, err := t.NewID()
 	if err != nil {
 		return lifecycle.Run{}, err

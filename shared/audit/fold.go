@@ -61,21 +61,38 @@ func (c copies) markDuplicates(in *runs.Input, history bool) (beyond map[int]boo
 	return beyond
 }
 
-// foldRuns adds runs to what is expected, and remembers their objects.
+// foldRuns adds runs to what is expected, and remembers their objects. It holds a piece of a run at a time.
 func (e *examination) foldRuns(ctx context.Context, from, to uint64) error {
-	return e.eachRun(ctx, from, to, func(in *runs.Input) error {
-		if err := e.hold(in.Manifest); err != nil {
+	return e.eachManifest(ctx, from, to, func(m runs.Manifest) error {
+		if err := e.hold(m); err != nil {
 			return err
 		}
-		beyond := e.copies.markDuplicates(in, in.Manifest.Run <= e.built)
-		e.expected.Merge(e.fold(in))
-		e.foldBeyond(in, beyond)
+		for piece := range m.Pieces() {
+			in, err := e.reader().Read(ctx, e.set.Fields(), piece)
+			if err != nil {
+				return err
+			}
+			beyond := e.copies.markDuplicates(in, m.Run <= e.built)
+			e.expected.Merge(e.fold(in))
+			e.foldBeyond(in, beyond)
+		}
 		return nil
 	})
 }
 
-// eachRun reads the objects of runs, one run after another.
+// eachRun reads the objects of runs, one whole run after another.
 func (e *examination) eachRun(ctx context.Context, from, to uint64, each func(*runs.Input) error) error {
+	return e.eachManifest(ctx, from, to, func(m runs.Manifest) error {
+		in, err := e.reader().Read(ctx, e.set.Fields(), m)
+		if err != nil {
+			return err
+		}
+		return each(in)
+	})
+}
+
+// eachManifest reads the manifests of runs, one after another.
+func (e *examination) eachManifest(ctx context.Context, from, to uint64, each func(runs.Manifest) error) error {
 	history, err := e.Catalog.Runs(ctx, from, to)
 	if err != nil {
 		return fmt.Errorf("read runs %d to %d: %w", from, to, err)
@@ -83,17 +100,12 @@ func (e *examination) eachRun(ctx context.Context, from, to uint64, each func(*r
 	if want := to + 1 - from; uint64(len(history)) != want {
 		return fmt.Errorf("the catalog has %d runs from %d to %d; want %d", len(history), from, to, want)
 	}
-	reader := e.reader()
 	for _, run := range history {
-		m, err := reader.Manifest(ctx, run)
+		m, err := e.reader().Manifest(ctx, run)
 		if err != nil {
 			return err
 		}
-		in, err := reader.Read(ctx, e.set.Fields(), m)
-		if err != nil {
-			return fmt.Errorf("run %d: %w", run.N, err)
-		}
-		if err := each(in); err != nil {
+		if err := each(m); err != nil {
 			return fmt.Errorf("run %d: %w", run.N, err)
 		}
 	}

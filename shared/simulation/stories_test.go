@@ -85,6 +85,12 @@ func tick(w *simulation.World) error {
 	return err
 }
 
+// holdNothing makes batch treat each run as a large one: it reads the objects twice.
+func holdNothing(w *simulation.World) error {
+	w.Batch.HeldBytes = -1
+	return nil
+}
+
 func deliver(w *simulation.World) error { return w.DeliverAll(context.Background()) }
 
 // serve lets the views serve before any event is sent.
@@ -153,6 +159,13 @@ func stories() []story {
 			before: steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, send(2, 20, 20), send(1, 0, 20),
 				resend(3, 25, 5), deliver, wait(time.Minute)),
 			act:  tick,
+			must: []string{"archive.List", "archive.Get", "catalog.Append", "base.Load", "base.Put", "catalog.PutView"},
+		},
+		{
+			name: "batch, a large run over existing items, with duplicates and a conflict",
+			before: steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, send(2, 20, 20), send(1, 0, 20),
+				resend(3, 25, 5), deliver, wait(time.Minute)),
+			act:  steps(holdNothing, tick),
 			must: []string{"archive.List", "archive.Get", "catalog.Append", "base.Load", "base.Put", "catalog.PutView"},
 		},
 		{

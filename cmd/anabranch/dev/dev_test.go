@@ -44,6 +44,12 @@ func open(t *testing.T, s dev.Settings) (sample.Server, func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return start(t, server)
+}
+
+// start starts an opened server.
+func start(t *testing.T, server *dev.Server) (sample.Server, func()) {
+	t.Helper()
 	server.Start(t.Context())
 	front := httptest.NewServer(server.Handler(t.Context()))
 	ended := false

@@ -32,3 +32,20 @@ var NewWatcher = newWatcher
 
 // Look lets a watcher read on.
 func Look(ctx context.Context, w *Watcher) ([]string, error) { return w.look(ctx) }
+
+// Held counts what the stores of a server hold for a while.
+type Held struct{ StreamRecords, SpeedItems, LiveKeys, Seen, Queued int }
+
+// HeldBy counts what the stores of a server hold.
+func HeldBy(ctx context.Context, s *Server) (Held, error) {
+	held := Held{StreamRecords: s.stream.Len(), Seen: s.seen.Len()}
+	views, err := s.catalog.Views(ctx)
+	if err != nil {
+		return Held{}, err
+	}
+	for set := range readFrom(views) {
+		held.SpeedItems, held.LiveKeys = held.SpeedItems+s.speed.Len(set), held.LiveKeys+s.speed.LenLive(set)
+	}
+	held.Queued, err = s.queue.Waiting(ctx)
+	return held, err
+}

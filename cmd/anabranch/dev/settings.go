@@ -30,6 +30,7 @@ func Default() setting.All {
 	s.ClockMargin, s.ClockUnit = 0, 0
 	s.StreamRetention, s.QueueRetention = 10*time.Minute, 0 // the stream delivers within seconds
 	s.PublishTime, s.ConfirmWithin, s.SweepAfter = time.Second, time.Second, time.Minute
+	s.RunBytes, s.ReplayBytes = 4<<20, 4<<20 // the process has no memory of its own for each function
 	return Fit(s)
 }
 

@@ -69,6 +69,14 @@ func ofBatch() []Mutant {
 			Edits:   []Edit{{planFile, `each(ctx, from, sealed) {`, `each(ctx, from, t.Layout.Slot.Next(sealed)) {`}},
 		},
 		{
+			Name: "large-run-marks-the-first-piece-only", Design: "3.4",
+			Mistake: "each piece of a large run takes the duplicates of the first piece",
+			Edits: []Edit{{readFile, `		part.Duplicate, duplicate = duplicate[:len(part.Seen)], duplicate[len(part.Seen):]
+`, `		part.Duplicate = duplicate[:len(part.Seen)]
+`}},
+			Killer: Killer{"shared/simulation", "^TestLargeRun$", "the runs of histories fit into one piece"},
+		},
+		{
 			Name: "run-at-an-unchanged-horizon", Design: "3.4",
 			Mistake: "a run may have the same horizon as the run before",
 			Edits:   []Edit{{planFile, `	for head.Horizon < sealed {`, `	for head.Horizon <= sealed {`}},

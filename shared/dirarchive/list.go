@@ -145,7 +145,7 @@ func (l *listing) isWanted(e entry) bool {
 	case hidden(e.Name()) || e.key >= l.to:
 		return false
 	case e.IsDir():
-		// Every key below begins with this one. All of them come before from if this one does and from does not begin with it.
+		// Every key below begins with this one. All come before from if this one does and from does not begin with it.
 		return e.key >= l.from || strings.HasPrefix(l.from, e.key)
 	case !e.Type().IsRegular():
 		// What it leads to may hold objects of the range. To leave them out without a word would lose them.

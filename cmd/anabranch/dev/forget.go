@@ -20,9 +20,9 @@ type coveredSlots struct {
 	from map[lifecycle.Set]slot.Slot
 }
 
-// forget removes from memory what nobody reads any more: seen items that have expired, and the speed items of slots that
-// batch has covered. The latter stay for DropGrace, since a query that has begun may have read an earlier horizon. On
-// AWS, they stay until they expire.
+// forget removes from memory what nobody reads any more: seen items that have expired, and the speed items of slots
+// that batch has covered. The latter stay for DropGrace, since a query that has begun may have read an earlier horizon.
+// On AWS, they stay until they expire.
 func (s *Server) forget(ctx context.Context) {
 	now := time.Now()
 	s.seen.Expire(now)

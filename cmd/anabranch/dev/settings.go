@@ -36,9 +36,9 @@ func Default() setting.All {
 
 // Fit returns the settings with those that follow from others here.
 //
-// Memory holds seen items for as long as MaxStreamAge says and some more, so it is short. A start puts the events of the
-// last speed window, and of the slots that are not sealed, into the stream again. It rebuilds the views before that,
-// which may take as long again.
+// Memory holds seen items for as long as MaxStreamAge says and some more, so it is short. A start puts the events of
+// the last speed window, and of the slots that are not sealed, into the stream again. It rebuilds the views before
+// that, which may take as long again.
 func Fit(s setting.All) setting.All {
 	s.MaxStreamAge = 2*s.SpeedWindow + s.Slot + s.SealDelay + 2*s.SweepAfter
 	return s

@@ -113,8 +113,20 @@ func (s *Serving) readSkipped(ctx context.Context, r Reader, from, to *time.Time
 		first, until := s.mostSkipped(r.Program, from, to)
 		of, err = r.readSkips(ctx, &first, &until)
 		of.cut = true
+		if to == nil || until.Before(*to) {
+			of.setExact()
+		}
 	}
 	return of, err
+}
+
+// setExact says that what was skipped is exact if all windows with skipped events are. The end is not the selection's,
+// so windows without skipped events up to the end need not be over.
+func (s skipped) setExact() {
+	inexact := func(row Row) bool { return !row.Exact || !row.Horizon.IsZero() }
+	for i := range s.all {
+		s.all[i].Exact = !slices.ContainsFunc(s.rows, inexact)
+	}
 }
 
 // readSkips reads a Reader.Skipped in the whole windows that start in [from, to).

@@ -103,6 +103,24 @@ func TestSkippedOfOldEvents(t *testing.T) {
 	}
 }
 
+// TestSkippedOfSomeWindowsIsExact checks that what was skipped in some windows of a range is exact when each of those
+// with skipped events is, although the windows go on after now.
+func TestSkippedOfSomeWindowsIsExact(t *testing.T) {
+	s := servingtest.New(t)
+	s.MaxRows = 20
+	var purchases []amount
+	for hour := time.Duration(1); hour <= 30; hour++ {
+		purchases = append(purchases, amount{horizon.Start().Add(-hour * time.Hour).Format(time.RFC3339), `"none"`})
+	}
+	s.PutBase(t, horizon, purchases...)
+	for _, selected := range [][]string{{}, {"to", "2027-01-01T00:00:00Z"}} {
+		r := s.Read(t, append(selected, "step", "1mo")...)
+		if len(r.Skipped) != 1 || r.Skipped[0].Events == 0 || r.Skipped[0].Events == 30 || !r.Skipped[0].Exact {
+			t.Errorf("%v: skipped %+v", selected, r.Skipped)
+		}
+	}
+}
+
 // TestSkippedWindowsAreBounded checks that an answer reads the skipped events of the whole range as long as MaxRows
 // windows have any. Of more it reads MaxRows windows around now, or the first ones of the range, and says so.
 func TestSkippedWindowsAreBounded(t *testing.T) {

@@ -57,7 +57,9 @@ func (d *distinct) add(hash uint64) {
 	switch {
 	case found:
 	case len(d.hashes) < maxHashes:
-		d.hashes = slices.Insert(d.hashes, at, hash)
+		d.hashes = append(d.hashes, hash)
+		copy(d.hashes[at+1:], d.hashes[at:])
+		d.hashes[at] = hash
 	default:
 		d.makeDense()
 		d.many.add(hash)

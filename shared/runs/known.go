@@ -17,8 +17,8 @@ type Known struct {
 // The first bits of an identity choose its part. The parts of a task are marked by one processor. There are several, so
 // that only a small table grows at a time.
 const (
-	knownTasks  = 8
-	partsOfTask = 8
+	knownTasks  = 4
+	partsOfTask = 16
 )
 
 // MarkDuplicates marks every event of the input whose identity came before, in this input or an earlier one.
@@ -56,7 +56,7 @@ func (t *identities) add(id event.Identity) (added bool) {
 	if id == (event.Identity{}) {
 		id.Lo = 1 // two identities are one now, which is as unlikely as that two events have the same identity
 	}
-	if 4*t.count >= 3*len(t.slots) {
+	if 8*t.count >= 5*len(t.slots) {
 		t.grow()
 	}
 	slot := t.find(id)

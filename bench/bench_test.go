@@ -29,7 +29,7 @@ func TestGenerator(t *testing.T) {
 	}
 }
 
-// TestAnswers compares a run and a rebuild with a computation of its own over the generated lines.
+// TestAnswers compares a run, a rebuild and an advance with a computation of its own over the generated lines.
 func TestAnswers(t *testing.T) {
 	shape := Shape{Events: 20_000, PerObject: 1000, Seed: 7}
 	folder, err := archiveOf(t.Context(), t.TempDir(), shape)
@@ -37,7 +37,7 @@ func TestAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := naive(t, shape)
-	for _, job := range []string{runJob, rebuildJob} {
+	for _, job := range []string{runJob, rebuildJob, advanceJob} {
 		m, err := measure(t.Context(), job, folder, "")
 		if err != nil {
 			t.Fatal(job, err)

@@ -19,12 +19,15 @@ import (
 const (
 	runJob     = "run"
 	rebuildJob = "rebuild"
+	advanceJob = "advance"
 	decodeJob  = "decode"
 	hllJob     = "duckdb-hll"
 	exactJob   = "duckdb-exact"
 )
 
-func jobNames() string { return strings.Join([]string{runJob, rebuildJob, decodeJob}, ", ") }
+func jobNames() string {
+	return strings.Join([]string{runJob, rebuildJob, advanceJob, decodeJob}, ", ")
+}
 
 // The archives have objects of two sizes: those of small requests, and those of the largest that ingest takes.
 const (
@@ -78,16 +81,16 @@ func takeTurns(ctx context.Context, o options, shape Shape, folder, python strin
 		return exec.CommandContext(ctx, python, "-c", script, folder, distinct, strconv.Itoa(cores()))
 	}
 	commands := map[string]*exec.Cmd{
-		runJob: own(runJob), rebuildJob: own(rebuildJob), decodeJob: own(decodeJob), hllJob: duck("hll"),
-		exactJob: duck("exact"),
+		runJob: own(runJob), rebuildJob: own(rebuildJob), advanceJob: own(advanceJob), decodeJob: own(decodeJob),
+		hllJob: duck("hll"), exactJob: duck("exact"),
 	}
 	measured := map[string]Measured{}
-	for _, job := range []string{runJob, hllJob, rebuildJob, exactJob, decodeJob} {
+	for _, job := range []string{runJob, hllJob, rebuildJob, exactJob, advanceJob, decodeJob} {
 		if measured[job], err = measureProcess(commands[job]); err != nil {
 			return nil, fmt.Errorf("job %s: %w", job, err)
 		}
 	}
-	for _, job := range []string{rebuildJob, hllJob, exactJob} {
+	for _, job := range []string{rebuildJob, advanceJob, hllJob, exactJob} {
 		if d := measured[runJob].Answer.differs(measured[job].Answer); d != "" {
 			return nil, fmt.Errorf("%s and %s answer differently: %s", runJob, job, d)
 		}

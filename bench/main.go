@@ -69,7 +69,7 @@ func one(ctx context.Context, o options, name string, shape Shape, profile strin
 
 func measure(ctx context.Context, name, folder, profile string) (Measured, error) {
 	prepare := map[string]func(context.Context, string) (prepared, error){
-		runJob: prepareRun, rebuildJob: prepareRebuild,
+		runJob: prepareRun, rebuildJob: prepareRebuild, advanceJob: prepareAdvance,
 	}[name]
 	switch {
 	case name == decodeJob:

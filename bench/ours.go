@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"os"
 	"runtime/pprof"
+	"time"
 
 	"github.com/anabranch/anabranch/shared/batch"
 	"github.com/anabranch/anabranch/shared/view"
@@ -59,6 +60,32 @@ func prepareRebuild(ctx context.Context, folder string) (prepared, error) {
 	}
 	b := s.Batch(w.views)
 	return prepared{w, b}, b.Register(ctx, 0)
+}
+
+// advancedPart is the part of the time of all events that an advance brings in.
+const advancedPart = 31
+
+// prepareAdvance prepares a tick that makes one run of the last events, and brings it into a generation that has all
+// others.
+func prepareAdvance(ctx context.Context, folder string) (prepared, error) {
+	w, err := open(ctx, folder)
+	if err != nil {
+		return prepared{}, err
+	}
+	s, err := w.system()
+	if err != nil {
+		return prepared{}, err
+	}
+	b := s.Batch(w.views)
+	if err := b.Register(ctx, 0); err != nil {
+		return prepared{}, err
+	}
+	w.now = begin.Add(days * 24 * time.Hour * (advancedPart - 1) / advancedPart)
+	if _, err := b.Tick(ctx); err != nil {
+		return prepared{}, err
+	}
+	w.now = end
+	return prepared{w, b}, nil
 }
 
 // measureTick measures a tick, and then reads its answer. It writes a profile of the tick, unless profile is "".

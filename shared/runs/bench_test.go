@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runner"
 )
 
 // BenchmarkDuplicates finds the duplicates of a run of 200,000 events, without reading them. One event in a hundred has
@@ -22,15 +23,17 @@ func BenchmarkDuplicates(b *testing.B) {
 			earlier[i].Identity = own[random.IntN(i+1)].Identity
 		}
 	}
+	before, err := checkIdentities(EncodeIdentities(earlier))
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		in := &Input{Seen: own, Duplicate: make([]bool, events)}
-		copies := indexCopies(in.Seen, math.MaxInt64)
-		for _, s := range earlier {
-			copies.dropOf(in, s, events)
-		}
-		copies.dropOwn(in, events)
-		if in.Duplicates == 0 {
+		copies := indexCopies(in.Seen, math.MaxInt64, runner.Sequential)
+		copies.each(runner.Sequential, func(p *copiesPart) { p.dropAll(in, before, events) })
+		copies.each(runner.Sequential, func(p *copiesPart) { p.dropOwn(in, events) })
+		if copies.parts[0].duplicates == 0 {
 			b.Fatal("no duplicate is found, so the benchmark measures the wrong thing")
 		}
 	}

@@ -3,10 +3,12 @@ package runs
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
@@ -45,17 +47,23 @@ func (r Reader) MarkDuplicates(ctx context.Context, in *Input, rule Rule) error 
 	if err != nil {
 		return err
 	}
-	copies := indexCopies(in.Seen, below)
+	copies := indexCopies(in.Seen, below, r.Parallel)
 	for _, run := range earlier {
 		if run.Identities == "" || run.LastArrival < first || run.FirstArrival > last ||
 			run.FirstArrival >= below {
 			continue
 		}
-		if err := r.Identities(ctx, run, func(s Seen) { copies.dropOf(in, s, rule.Window) }); err != nil {
+		data, err := r.identities(ctx, run)
+		if err != nil {
 			return err
 		}
+		copies.each(r.Parallel, func(p *copiesPart) { p.dropAll(in, data, rule.Window) })
 	}
-	copies.dropOwn(in, rule.Window)
+	copies.each(r.Parallel, func(p *copiesPart) { p.dropOwn(in, rule.Window) })
+	for i := range copies.parts {
+		in.Duplicates += copies.parts[i].duplicates
+		in.Conflicts += copies.parts[i].conflicts
+	}
 	return nil
 }
 
@@ -76,77 +84,125 @@ func (in *Input) arrivalsBelow(below event.Millis) (first, last event.Millis, ok
 // copies finds the events of an input by identity. It chains the places of an identity's copies in archive order, which
 // is also the order of arrival. Events that the rule ignores are in no chain.
 //
-// The table is open-addressed: a map of identities took 3 to 11 times as long (BenchmarkDuplicates).
+// It has several parts, so that several processors find duplicates at once. An identity belongs to one of them.
 type copies struct {
-	seen  []Seen
-	below event.Millis // arrivals from here on are ignored
+	parts [copiesParts]copiesPart
+}
+
+const copiesParts = 4
+
+// copiesPart holds the identities of one part. Parts share next and open, and use different elements of them.
+//
+// The table is open-addressed: a map of identities took 3 to 11 times as long (BenchmarkDuplicates).
+type copiesPart struct {
+	number int
+	seen   []Seen
+	places []int32 // of the part's events in seen, in archive order
 	// table holds the place of each identity's first copy plus one, 0 for none. An identity is at the index that its hash
 	// gives, or at the next free one.
 	table []int32
-	next  []int32 // the next copy of event i, -1 for none
-	open  []int32 // by first copy: number of copies in the chain that are not marked as duplicates
+	below event.Millis // arrivals from here on are ignored
+	next  []int32      // the next copy of event i, -1 for none
+	open  []int32      // by first copy: number of copies in the chain that are not marked as duplicates
+
+	duplicates, conflicts int64 // events that the part has marked
 }
 
-func indexCopies(seen []Seen, below event.Millis) copies {
-	size := 2
-	for size < 2*len(seen) {
-		size *= 2
+func indexCopies(seen []Seen, below event.Millis, parallel runner.Runner) *copies {
+	c := &copies{}
+	next, open := make([]int32, len(seen)), make([]int32, len(seen))
+	for i := range c.parts {
+		c.parts[i] = copiesPart{number: i, seen: seen, below: below, next: next, open: open}
 	}
-	c := copies{
-		seen:  seen,
-		below: below,
-		table: make([]int32, size),
-		next:  make([]int32, len(seen)),
-		open:  make([]int32, len(seen)),
+	for i := range seen {
+		p := &c.parts[seen[i].Identity.Hi%copiesParts]
+		p.places = append(p.places, int32(i))
 	}
-	for i := len(seen) - 1; i >= 0; i-- {
-		c.next[i], c.open[i] = -1, 1
-		if seen[i].Arrival >= below {
-			continue
-		}
-		place := c.place(seen[i].Identity)
-		if later := c.table[place] - 1; later >= 0 {
-			c.next[i], c.open[i] = later, c.open[later]+1
-		}
-		c.table[place] = int32(i) + 1
-	}
+	c.each(parallel, (*copiesPart).index)
 	return c
 }
 
-// place returns the index of an identity in the table, or the free one where it belongs. Identities are keyed hashes,
-// so nobody can choose them to crowd one index.
-func (c copies) place(id event.Identity) int {
-	mask := len(c.table) - 1
-	place := int(id.Lo) & mask
-	for c.table[place] != 0 && c.seen[c.table[place]-1].Identity != id {
-		place = (place + 1) & mask
+// each calls do for each part, several at once.
+func (c *copies) each(parallel runner.Runner, do func(*copiesPart)) {
+	// The work cannot fail.
+	_ = parallel(len(c.parts), func(part int) error {
+		do(&c.parts[part])
+		return nil
+	})
+}
+
+func (p *copiesPart) index() {
+	size := 2
+	for size < 2*len(p.places) {
+		size *= 2
 	}
-	return place
+	p.table = make([]int32, size)
+	for _, i := range slices.Backward(p.places) {
+		p.next[i], p.open[i] = -1, 1
+		if p.seen[i].Arrival >= p.below {
+			continue
+		}
+		at := p.at(p.seen[i].Identity)
+		if later := p.table[at] - 1; later >= 0 {
+			p.next[i], p.open[i] = later, p.open[later]+1
+		}
+		p.table[at] = i + 1
+	}
+}
+
+// at returns the index of an identity in the table, or the free one where it belongs. Identities are keyed hashes, so
+// nobody can choose them to crowd one index.
+func (p *copiesPart) at(id event.Identity) int {
+	mask := len(p.table) - 1
+	at := int(id.Lo) & mask
+	for p.table[at] != 0 && p.seen[p.table[at]-1].Identity != id {
+		at = (at + 1) & mask
+	}
+	return at
+}
+
+// dropAll marks the input's copies of the events of an earlier run that belong to the part.
+func (p *copiesPart) dropAll(in *Input, earlier identitiesData, window time.Duration) {
+	for s := range earlier.all() {
+		if int(s.Identity.Hi%copiesParts) == p.number {
+			p.dropOf(in, s, window)
+		}
+	}
 }
 
 // dropOf marks the input's copies of an event of an earlier run. It does not walk a chain again once all its copies are
 // marked, however often the identity comes.
-func (c copies) dropOf(in *Input, earlier Seen, window time.Duration) {
-	if earlier.Arrival >= c.below {
+func (p *copiesPart) dropOf(in *Input, earlier Seen, window time.Duration) {
+	if earlier.Arrival >= p.below {
 		return
 	}
-	first := c.table[c.place(earlier.Identity)] - 1
-	if first < 0 || c.open[first] == 0 {
+	first := p.table[p.at(earlier.Identity)] - 1
+	if first < 0 || p.open[first] == 0 {
 		return
 	}
-	for i := first; i >= 0; i = c.next[i] {
+	for i := first; i >= 0; i = p.next[i] {
 		if !in.Duplicate[i] && in.Seen[i].Arrival.IsWithin(window, earlier.Arrival) {
-			in.drop(int(i), earlier.Payload)
-			c.open[first]--
+			p.drop(in, i, earlier.Payload)
+			p.open[first]--
 		}
 	}
 }
 
 // dropOwn marks the copies that have an earlier copy in the input. The copy right before is the nearest in arrival.
-func (c copies) dropOwn(in *Input, window time.Duration) {
-	for i, own := range in.Seen {
-		if later := c.next[i]; later >= 0 && !in.Duplicate[later] && in.Seen[later].Arrival <= own.Arrival.Add(window) {
-			in.drop(int(later), own.Payload)
+func (p *copiesPart) dropOwn(in *Input, window time.Duration) {
+	for _, i := range p.places {
+		own := &in.Seen[i]
+		if later := p.next[i]; later >= 0 && !in.Duplicate[later] && in.Seen[later].Arrival <= own.Arrival.Add(window) {
+			p.drop(in, later, own.Payload)
 		}
+	}
+}
+
+// drop marks event i as a duplicate of an earlier copy with the given payload.
+func (p *copiesPart) drop(in *Input, i int32, payload uint64) {
+	in.Duplicate[i] = true
+	p.duplicates++
+	if in.Seen[i].Payload != payload {
+		p.conflicts++
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/anabranch/anabranch/shared/event"
 )
@@ -41,19 +42,41 @@ func EncodeIdentities(all []Seen) []byte {
 //
 // Errors: ErrCorrupt, before the first call.
 func DecodeIdentities(data []byte, each func(Seen)) error {
+	identities, err := checkIdentities(data)
+	if err != nil {
+		return err
+	}
+	for s := range identities.all() {
+		each(s)
+	}
+	return nil
+}
+
+// identitiesData is what EncodeIdentities writes behind the header.
+type identitiesData []byte
+
+func checkIdentities(data []byte) (identitiesData, error) {
 	if len(data) < len(identitiesMagic) || string(data[:len(identitiesMagic)]) != identitiesMagic {
-		return fmt.Errorf("identities without the header %q: %w", identitiesMagic, ErrCorrupt)
+		return nil, fmt.Errorf("identities without the header %q: %w", identitiesMagic, ErrCorrupt)
 	}
 	data = data[len(identitiesMagic):]
 	if len(data)%seenSize != 0 {
-		return fmt.Errorf("identities of %d bytes, which is not a multiple of %d: %w", len(data), seenSize, ErrCorrupt)
+		return nil, fmt.Errorf("identities of %d bytes, which is not a multiple of %d: %w", len(data), seenSize, ErrCorrupt)
 	}
-	for ; len(data) > 0; data = data[seenSize:] {
-		each(Seen{
-			Identity: event.Identity{Hi: binary.BigEndian.Uint64(data), Lo: binary.BigEndian.Uint64(data[8:])},
-			Arrival:  event.Millis(binary.BigEndian.Uint64(data[16:])),
-			Payload:  binary.BigEndian.Uint64(data[24:]),
-		})
+	return data, nil
+}
+
+// all yields the identities in order.
+func (d identitiesData) all() iter.Seq[Seen] {
+	return func(yield func(Seen) bool) {
+		for rest := d; len(rest) > 0; rest = rest[seenSize:] {
+			if !yield(Seen{
+				Identity: event.Identity{Hi: binary.BigEndian.Uint64(rest), Lo: binary.BigEndian.Uint64(rest[8:])},
+				Arrival:  event.Millis(binary.BigEndian.Uint64(rest[16:])),
+				Payload:  binary.BigEndian.Uint64(rest[24:]),
+			}) {
+				return
+			}
+		}
 	}
-	return nil
 }

@@ -170,15 +170,6 @@ func (in *Input) duplicatesOf(batch int) []bool {
 	return in.Duplicate[start : start+in.Batches[batch].Len()]
 }
 
-// drop marks event i as a duplicate of an earlier copy with the given payload.
-func (in *Input) drop(i int, payload uint64) {
-	in.Duplicate[i] = true
-	in.Duplicates++
-	if in.Seen[i].Payload != payload {
-		in.Conflicts++
-	}
-}
-
 // pieceBytes is the most bytes of stored objects that a piece of a manifest has, unless it has one object.
 const pieceBytes = 2 << 20
 

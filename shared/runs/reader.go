@@ -20,14 +20,15 @@ import (
 	"github.com/anabranch/anabranch/shared/runner"
 )
 
-// Reader reads real runs. Only Read needs Codec, Layout and Parallel. Get, RunsDownTo and MarkDuplicates need Catalog.
+// Reader reads real runs. Only Read needs Codec and Layout. Read and MarkDuplicates need Parallel. Get, RunsDownTo and
+// MarkDuplicates need Catalog.
 // A Reader is safe for concurrent use.
 type Reader struct {
 	Archive  archive.Archive
 	Catalog  catalog.Catalog
 	Codec    *event.Codec
 	Layout   archive.Layout
-	Parallel runner.Runner // gets several objects at once
+	Parallel runner.Runner // gets several objects at once, and finds duplicates
 }
 
 // step is the number of runs that one request asks for.
@@ -97,15 +98,27 @@ func (r Reader) Manifest(ctx context.Context, run lifecycle.Run) (Manifest, erro
 //
 // Errors: the identities cannot be read, before the first call; the error names run and key.
 func (r Reader) Identities(ctx context.Context, run lifecycle.Run, each func(Seen)) error {
+	identities, err := r.identities(ctx, run)
+	if err != nil {
+		return err
+	}
+	for s := range identities.all() {
+		each(s)
+	}
+	return nil
+}
+
+// identities reads the identities of a run. A run without events has none.
+func (r Reader) identities(ctx context.Context, run lifecycle.Run) (found identitiesData, err error) {
 	if run.Identities == "" {
-		return nil
+		return nil, nil
 	}
 	data, _, err := r.Archive.Get(ctx, archive.Key(run.Identities))
 	if err == nil {
-		err = DecodeIdentities(data, each)
+		found, err = checkIdentities(data)
 	}
 	if err != nil {
-		return fmt.Errorf("identities of run %d, %s: %w", run.N, run.Identities, err)
+		return nil, fmt.Errorf("identities of run %d, %s: %w", run.N, run.Identities, err)
 	}
-	return nil
+	return found, nil
 }

@@ -33,7 +33,9 @@ func newStores() *stores {
 	return s
 }
 
-func (s *stores) reader() runs.Reader { return runs.Reader{Archive: &s.archive, Catalog: &s.catalog} }
+func (s *stores) reader() runs.Reader {
+	return runs.Reader{Archive: &s.archive, Catalog: &s.catalog, Parallel: backwards}
+}
 
 // failer holds the methods that testing.T and rapid.T share.
 type failer interface {

@@ -382,7 +382,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "duplicates-within-a-run", Design: "3.5",
 			Mistake: "a run does not compare its own events with each other",
-			Edits: []Edit{{duplicatesFile, `	copies.dropOwn(in, rule.Window)
+			Edits: []Edit{{duplicatesFile, `	copies.each(r.Parallel, func(p *copiesPart) { p.dropOwn(in, rule.Window) })
 `, ``}},
 		},
 		{
@@ -410,18 +410,17 @@ func ofDuplicates() []Mutant {
 			Name: "identity-has-the-payload", Design: "3.5",
 			Mistake: "batch compares identity and payload: a copy with another payload counts as another event",
 			Edits: []Edit{
-				{duplicatesFile, `	copies := indexCopies(in.Seen, below)
+				{duplicatesFile, `	copies := indexCopies(in.Seen, below, r.Parallel)
 `, `	plain := slices.Clone(in.Seen)
 	defer func() { in.Seen = plain }()
 	for i := range in.Seen {
 		in.Seen[i].Identity.Hi ^= in.Seen[i].Payload
 	}
-	copies := indexCopies(in.Seen, below)
+	copies := indexCopies(in.Seen, below, r.Parallel)
 `},
-				{duplicatesFile, `func(s Seen) { copies.dropOf(`, `func(s Seen) { s.Identity.Hi ^= s.Payload; copies.dropOf(`},
-				{duplicatesFile, `	"math"
-`, `	"math"
-	"slices"
+				{duplicatesFile, `	for s := range earlier.all() {
+`, `	for s := range earlier.all() {
+		s.Identity.Hi ^= s.Payload
 `},
 			},
 		},

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -119,6 +120,7 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 		}
 		return usage("--listen: %w", err)
 	}
+	limitGarbage()
 	server, err := dev.Open(ctx, settings)
 	if err != nil {
 		return errors.Join(&failure{exitUsage, err}, listener.Close())
@@ -127,6 +129,14 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	defer server.Close()
 	c.announce(w, listener.Addr(), definitions, settings.Slot)
 	return server.Serve(ctx, listener)
+}
+
+// limitGarbage makes the garbage collector run twice as often as usual, unless the user has chosen otherwise. Most
+// of dev's memory is what a tick or a request needs for a moment.
+func limitGarbage() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 }
 
 // slot returns the slot length: that of the directory, else that of the flag, else the default.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -74,24 +75,17 @@ func build(t *testing.T) string {
 // live starts one life of the server, and returns a function that kills it.
 func live(t *testing.T, command, dir string) (sample.Server, func()) {
 	t.Helper()
-	c := exec.Command(
-		command,
-		"dev",
-		"--views",
-		"../../localstack/sample/views.yaml",
-		"--dir",
-		dir,
-		"--listen",
-		"127.0.0.1:0",
-		"--slot",
-		"2s",
-		"--commit-within",
-		"500ms",
-		"--seal-delay",
-		"1s",
-		"--batch-every",
-		"200ms",
-	)
+	server, _, kill := launch(t, command, dir, "--slot=2s", "--commit-within=500ms", "--seal-delay=1s",
+		"--batch-every=200ms")
+	return server, kill
+}
+
+// launch starts the server as a process, and returns a function that kills it.
+func launch(t *testing.T, command, dir string, flags ...string) (sample.Server, *os.Process, func()) {
+	t.Helper()
+	c := exec.Command(command, append([]string{
+		"dev", "--views=../../localstack/sample/views.yaml", "--dir=" + dir, "--listen=127.0.0.1:0",
+	}, flags...)...)
 	out, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -109,12 +103,12 @@ func live(t *testing.T, command, dir string) (sample.Server, func()) {
 	t.Cleanup(kill)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if _, url, ok := strings.Cut(lines.Text(), "listens on "); ok {
-			return sample.Server{URL: url}, kill
+			return sample.Server{URL: url}, c.Process, kill
 		}
 		t.Log(lines.Text())
 	}
 	t.Fatal("the server did not start")
-	return sample.Server{}, nil
+	return sample.Server{}, nil, nil
 }
 
 // atLeast fails if the server counts fewer events than it acknowledged. Right after a start, the answers have all of

@@ -1,6 +1,9 @@
 // Package dev runs the whole system in one process: the functions' own handlers behind a real HTTP front, an event
 // source mapping that feeds speed from a stream in memory, and a schedule of ticks. Views are in memory. The archive is
 // files in a directory; a start on a used directory rebuilds every view from it.
+//
+// Memory grows with the keys and windows of the views, and with the events of the last hours, of which speed remembers
+// the identities. What the stream has delivered, what batch has covered and what has expired leaves it.
 package dev
 
 import (

@@ -48,12 +48,12 @@ func (s *Seen) Put(ctx context.Context, item viewstore.SeenItem) error {
 	})
 }
 
-// Expire removes the items that have expired at an instant. DynamoDB does so by itself, some time after.
-func (s *Seen) Expire(now time.Time) {
+// Trim removes the items that were recorded before an instant, whether they have expired or not.
+func (s *Seen) Trim(before time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for lane := range s.items {
-		s.expire(lane, now)
+	for lane, all := range s.items {
+		s.items[lane] = slices.DeleteFunc(all, func(old *seenItem) bool { return old.recorded.Time().Before(before) })
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // covered remembers since when queries read the speed items of each set from a slot on only.
@@ -20,16 +22,48 @@ type coveredSlots struct {
 	from map[lifecycle.Set]slot.Slot
 }
 
-// forget removes from memory what nobody reads any more: seen items that have expired, and the speed items of slots
-// that batch has covered. The latter stay for DropGrace, since a query that has begun may have read an earlier horizon.
-// On AWS, they stay until they expire.
+// seen keeps seen items until forget removes them. If they expired while the machine sleeps, the sweep would take what
+// speed has read for lost.
+type seen struct{ *memory.Seen }
+
+// Put implements viewstore.Seen.
+func (s seen) Put(ctx context.Context, item viewstore.SeenItem) error {
+	item.Expires = viewstore.NeverExpires
+	return s.Seen.Put(ctx, item)
+}
+
+// forget removes from memory what nobody reads any more.
 func (s *Server) forget(ctx context.Context) {
 	now := time.Now()
-	s.seen.Expire(now)
+	s.failed(ctx, "remove expired seen items", s.forgetSeen(ctx, now))
+	s.failed(ctx, "remove what batch has covered", s.forgetCovered(ctx, now))
+}
+
+// forgetSeen removes the seen items that would have expired. It leaves the receipts of runs that the sweep has not
+// finished.
+func (s *Server) forgetSeen(ctx context.Context, now time.Time) error {
+	swept, err := s.catalog.Swept(ctx)
+	if err != nil {
+		return err
+	}
+	last, err := s.catalog.Runs(ctx, swept, swept)
+	if err != nil || len(last) == 0 { // nothing is swept
+		return err
+	}
+	before := last[0].Horizon.Start()
+	if now.Before(before) {
+		before = now
+	}
+	s.seen.Trim(before.Add(-s.settings.RetainSeen()))
+	return nil
+}
+
+// forgetCovered removes the speed items of slots that batch has covered. They stay for DropGrace, since a query that
+// has begun may have read an earlier horizon. On AWS, they stay until they expire.
+func (s *Server) forgetCovered(ctx context.Context, now time.Time) error {
 	views, err := s.catalog.Views(ctx)
 	if err != nil {
-		s.failed(ctx, "look for what batch has covered", err)
-		return
+		return err
 	}
 	c := &s.covered
 	if from := readFrom(views); !maps.Equal(from, c.noted) {
@@ -41,6 +75,7 @@ func (s *Server) forget(ctx context.Context) {
 		}
 		c.waits = c.waits[1:]
 	}
+	return nil
 }
 
 // readFrom returns the first slot that speed folds into each set: queries read no earlier one. A generation of the same

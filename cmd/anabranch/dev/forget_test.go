@@ -1,6 +1,10 @@
 package dev_test
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -41,5 +45,38 @@ func TestMemoryIsGivenBack(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		wait(t, server, "batch", func(a sample.Answer) bool { return a.Exact() && a.Requests() == int64(n) })
+	}
+}
+
+// TestRunsAreFilesForAWhile checks that the objects of runs are in the directory while the server runs, that a start
+// removes what a server that was killed left there, and that runs are made where the disk takes no object of them.
+func TestRunsAreFilesForAWhile(t *testing.T) {
+	s := settings(t, t.TempDir())
+	folder := filepath.Join(s.Dir, ".runs")
+	left := filepath.Join(folder, "runs", "left")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(left), 0o700), os.WriteFile(left, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	server, end := open(t, s)
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is still there: %v", left, err)
+	}
+	post(t, server, lines(t)[:3])
+	exact := func(n int64) func(sample.Answer) bool {
+		return func(a sample.Answer) bool { return a.Exact() && a.Requests() == n }
+	}
+	wait(t, server, "the first run", exact(3))
+	if found, err := os.ReadDir(filepath.Join(folder, "runs")); err != nil || len(found) == 0 {
+		t.Errorf("%d runs are in the directory, error %v", len(found), err)
+	}
+	drafts := filepath.Join(folder, ".put")
+	if err := errors.Join(os.RemoveAll(drafts), os.WriteFile(drafts, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	post(t, server, lines(t)[3:5])
+	wait(t, server, "a run that the disk does not take", exact(5))
+	end()
+	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is still there: %v", folder, err)
 	}
 }

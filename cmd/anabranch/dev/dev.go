@@ -114,7 +114,8 @@ func Open(ctx context.Context, settings Settings) (server *Server, err error) {
 	}()
 	s := &Server{
 		settings: settings, runs: runs, stream: memory.NewStream(shards), queue: &memory.Queue{},
-		catalog: &memory.Catalog{}, speed: &memory.Speed{Now: time.Now}, seen: seen{&memory.Seen{}}, told: map[toldSkip]bool{},
+		catalog: &memory.Catalog{}, speed: &memory.Speed{Now: time.Now}, seen: seen{&memory.Seen{}},
+		told: map[toldSkip]bool{},
 		lock: lock,
 	}
 	s.stream.Now = time.Now

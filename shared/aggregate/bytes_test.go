@@ -23,8 +23,8 @@ func TestBytes(t *testing.T) {
 		want int
 	}{
 		{"no value", topOf(t, 1, 10), nil, 0},
-		{"top: 3 counters with 4 bytes of text", topOf(t, 1, 10), scalars(3), 3 * (72 + 4)},
-		{"top: no more counters than twice 100", topOf(t, 1, 10), scalars(201), 100 * (72 + 4)},
+		{"top: 3 counters with 4 bytes of text", topOf(t, 1, 10), scalars(3), 3 * (40 + 4)},
+		{"top: no more counters than twice 100", topOf(t, 1, 10), scalars(201), 100 * (40 + 4)},
 		{"last: 56 and 2 bytes of text", lookup(t, "last"), []scalarRow{{kind: aggregate.String, text: "ab"}}, 58},
 	} {
 		s := foldScalars(c.f, c.rows...)

@@ -3,8 +3,8 @@ package aggregate
 import (
 	"bytes"
 	"cmp"
+	"math/bits"
 	"slices"
-	"sort"
 )
 
 // heavy finds the values with the greatest sums of weights: a SpaceSaving summary. Each value that it keeps has a
@@ -17,199 +17,164 @@ import (
 // Whoever reads a heavy reduces it first.
 //
 // Source: Metwally, Agrawal, El Abbadi, Efficient Computation of Frequent and Top-k Elements, ICDT 2005. Under merges,
-// the bound is that of a Misra-Gries summary. Its counters are the upper bounds here minus missed. Agarwal et al.,
-// Mergeable Summaries, PODS 2012, sections 2 and 3.
+// the bound is that of a Misra-Gries summary, whose counters are the field above. Agarwal et al., Mergeable Summaries,
+// PODS 2012, sections 2 and 3.
 type heavy struct {
-	counters []counter // sorted by value
-	texts    []byte    // of the counters; it may have others, as many bytes at most
-	missed   natural   // what a value without a counter may have; 0 where no value was dropped
-	total    natural   // the sum of the weights of all rows
-	length   int       // of the texts of all counters
+	counters []counter // in the order in which their values first came
+	table    []uint16  // finds counters: see find
+	shift    uint8     // 64 less the bits of a place in the table
+	texts    []byte    // of the counters, in their order
+	missed   amount    // what a value without a counter may have; 0 where no value was dropped
+	total    amount    // the sum of the weights of all rows
+	exponent int       // of amounts
+	wide     []natural // see amount
 }
 
-// counter says that the true sum of a value's weights is from weight, which is above 0, to upper. They are in units of
-// 10^-27. upper is at least what a value without a counter may have, and at most weight plus that.
+// counter says that the true sum of a value's weights is from weight, which is above 0, to above plus what a value
+// without a counter may have. above is at most weight.
 //
 // A counter has no pointer, so that moving it costs the collector of garbage nothing.
 type counter struct {
-	weight, upper natural
-	at            uint32 // where the value's text begins in the texts of the heavy
-	length        uint16 // of the text
-	kind          ScalarKind
+	hash   uint64 // of the value's text
+	weight amount
+	above  amount
+	at     uint32 // where the value's text begins in the texts of the heavy
+	length uint16 // of the text
+	kind   ScalarKind
 }
 
 func (h *heavy) text(c *counter) []byte { return h.texts[c.at : c.at+uint32(c.length)] }
 
 func (h *heavy) valueOf(c *counter) value { return value{c.kind, string(h.text(c))} }
 
-// compareTo compares the value of a counter with one of o, as value.compare does.
-func (h *heavy) compareTo(c *counter, o *heavy, other *counter) int {
-	if c.kind != other.kind {
-		return cmp.Compare(c.kind, other.kind)
-	}
-	return bytes.Compare(h.text(c), o.text(other))
+// upper is the upper bound of a counter, in units of 10^-27.
+func (h *heavy) upper(c *counter) natural {
+	upper, missed := h.number(c.above), h.number(h.missed)
+	upper.addWeight(&missed)
+	return upper
 }
 
-// maxWeight is what sums of weights stop at: the greatest weight in 2^63-1 rows.
-var maxWeight = reach(1<<63 - 1)
-
-// addWeight adds a weight to n, and stops at maxWeight. So it is associative and commutative even there.
-func (n *natural) addWeight(weight *natural) {
-	(*integer)(n).add((*integer)(weight))
-	if n[3] >= maxWeight[3] && n.exceeds(&maxWeight) {
-		*n = maxWeight
-	}
+// compare compares the values of two counters, as value.compare does.
+func (h *heavy) compare(a, b *counter) int {
+	return cmp.Or(cmp.Compare(a.kind, b.kind), bytes.Compare(h.text(a), h.text(b)))
 }
 
-func (h *heavy) add(kind ScalarKind, text []byte, weight *natural, n int) {
-	if weight.isZero() {
-		return
-	}
-	h.total.addWeight(weight)
-	at, found := h.find(kind, text)
-	if found {
-		h.counters[at].add(weight, weight)
-		return
-	}
-	made := counter{weight: *weight, upper: *weight, kind: kind}
-	made.upper.addWeight(&h.missed)
-	h.texts, h.length = made.keep(h.texts, text), h.length+len(text)
-	h.counters = slices.Insert(h.counters, at, made)
-	h.limit(n)
+// counterBytes is how much memory a counter takes with its places in the table, and without its text.
+const counterBytes = 40
+
+func (h *heavy) bytes() int {
+	return len(h.counters)*counterBytes + len(h.texts) + len(h.wide)*naturalBytes
 }
 
-// find returns where the counter of a value is, or would be.
-func (h *heavy) find(kind ScalarKind, text []byte) (at int, found bool) {
-	end := len(h.counters)
-	for at < end {
-		middle := (at + end) / 2
-		c := &h.counters[middle]
-		order := int(c.kind) - int(kind)
-		if order == 0 {
-			order = bytes.Compare(h.text(c), text)
-		}
+// newRow returns a heavy of one value, with weight 1, for setValue and setWeight.
+func newRow() heavy {
+	return heavy{counters: []counter{{weight: 1, above: 1}}, total: 1, exponent: decimals}
+}
+
+// setValue sets the value of a row. It does not copy the text.
+func (h *heavy) setValue(kind ScalarKind, text []byte) {
+	c := &h.counters[0]
+	c.hash, c.length, c.kind = hashOfText(text), uint16(len(text)), kind
+	h.texts = text
+}
+
+// setWeight sets the weight of a row that will be merged into another heavy. It takes the unit of that heavy if it can,
+// so that fit need not change it.
+func (h *heavy) setWeight(size *natural, to *heavy) {
+	exponent := to.exponent
+	a, ok := size.units(exponent)
+	if len(to.counters) == 0 || !ok {
+		stripped := *size
+		exponent = stripped.stripZeros()
+		a, ok = size.units(exponent)
+	}
+	h.wide, h.exponent = nil, exponent
+	if !ok {
+		h.wide, h.exponent, a = []natural{{}, *size}, 0, 1
+	}
+	h.counters[0].weight, h.counters[0].above, h.total = a, a, a
+}
+
+func (h *heavy) merge(from *heavy, n int) {
+	if len(from.counters) == 0 {
+		return // nothing was added to it
+	}
+	factor, most := h.fit(from), countersOf(n)
+	h.addAmount(&h.total, from, from.total, factor)
+	h.addAmount(&h.missed, from, from.missed, factor)
+	full := len(h.counters) >= most
+	h.growTable(len(from.counters))
+	for i := range from.counters {
+		c := &from.counters[i]
+		text := from.text(c)
+		known, place := h.find(h.place(c), c, text)
 		switch {
-		case order == 0:
-			return middle, true
-		case order < 0:
-			at = middle + 1
+		case known != nil:
+			h.addAmount(&known.weight, from, c.weight, factor)
+			h.addAmount(&known.above, from, c.above, factor)
+		case full && from.isZero(c.above):
+			// All counters are taken, and the value has no more than any other without a counter may have.
 		default:
-			end = middle
+			h.table[place] = uint16(len(h.counters) + 1)
+			h.keep(c, text)
+			if made := &h.counters[len(h.counters)-1]; factor != 1 {
+				made.weight, made.above = h.copyAmount(from, c.weight, factor), h.copyAmount(from, c.above, factor)
+			}
 		}
 	}
-	return at, false
-}
-
-// keep copies the text of a counter to the end of texts.
-func (c *counter) keep(texts, text []byte) []byte {
-	c.at, c.length = uint32(len(texts)), uint16(len(text))
-	return append(texts, text...)
-}
-
-func (c *counter) add(weight, upper *natural) {
-	c.weight.addWeight(weight)
-	c.upper.addWeight(upper)
-}
-
-// counterBytes is how much memory a counter takes, without its text.
-const counterBytes = 72
-
-func (h *heavy) bytes() int { return len(h.counters)*counterBytes + h.length }
-
-// limit reduces the counters when there are too many.
-func (h *heavy) limit(n int) {
-	if most := countersOf(n); len(h.counters) > 2*most {
+	if len(h.counters) > 2*most {
 		h.reduce(most)
 	}
 }
 
-func (h *heavy) merge(from *heavy, n int) {
-	var few [256]int32
-	places := h.mergeKnown(from, few[:0])
-	h.insert(from, places)
-	h.total.addWeight(&from.total)
-	h.missed.addWeight(&from.missed)
-	h.limit(n)
-}
-
-const known = -1
-
-// mergeKnown adds the counters of from to those of the same values, and what a value may have in from to all others. It
-// appends to places where each counter of from belongs; known, where it was added.
-func (h *heavy) mergeKnown(from *heavy, places []int32) []int32 {
-	i := 0
-	for j := range from.counters {
-		c := &from.counters[j]
-		at, found := h.seek(i, from, c)
-		h.raise(i, at, &from.missed)
-		if i = at; !found {
-			places = append(places, int32(at))
-			continue
+// find returns the counter of the value of c, which is a counter of another heavy. It searches the table from a place
+// on: that of c. Where there is no such counter, it returns nil and the place that one would take.
+//
+// The table has a power of two of places, and at most half of them are taken. It holds the numbers of counters, from 1
+// on. The first bits of a counter's hash name its place; where that is taken, it has the next free one. So the table is
+// nearly in the order of the hashes. Events whose hashes begin alike cost more, at most a look at every counter.
+func (h *heavy) find(place int, c *counter, text []byte) (known *counter, _ int) {
+	for ; ; place++ {
+		place &= len(h.table) - 1
+		if h.table[place] == 0 {
+			return nil, place
 		}
-		h.counters[at].add(&c.weight, &c.upper)
-		places = append(places, known)
-		i++
-	}
-	h.raise(i, len(h.counters), &from.missed)
-	return places
-}
-
-// seek returns where the counter of a value of from is, or would be, from place i on. It looks at the next places one
-// by one, and then in steps that double: the values of one hour are few among those of a year.
-func (h *heavy) seek(i int, from *heavy, c *counter) (at int, found bool) {
-	const near = 4
-	for end := min(i+near, len(h.counters)); i < end; i++ {
-		if order := h.compareTo(&h.counters[i], from, c); order >= 0 {
-			return i, order == 0
+		known = &h.counters[h.table[place]-1]
+		if known.hash == c.hash && known.kind == c.kind && bytes.Equal(h.text(known), text) {
+			return known, place
 		}
-	}
-	step := near
-	for i+step <= len(h.counters) && h.compareTo(&h.counters[i+step-1], from, c) < 0 {
-		i += step
-		step *= 2
-	}
-	rest := h.counters[i:min(i+step, len(h.counters))]
-	n, found := sort.Find(len(rest), func(k int) int { return -h.compareTo(&rest[k], from, c) })
-	return i + n, found
-}
-
-// raise adds what a value may have without a counter to some counters.
-func (h *heavy) raise(from, to int, missed *natural) {
-	if missed.isZero() {
-		return
-	}
-	for i := from; i < to; i++ {
-		h.counters[i].upper.addWeight(missed)
 	}
 }
 
-// insert makes counters for the values of from that have a place.
-func (h *heavy) insert(from *heavy, places []int32) {
-	missing := 0
-	for _, place := range places {
-		if place != known {
-			missing++
+// place returns the place in the table where a search for c begins.
+func (h *heavy) place(c *counter) int { return int(c.hash >> (h.shift & 63)) }
+
+// growTable makes room in the table for more counters.
+func (h *heavy) growTable(more int) {
+	if places := 2 * (len(h.counters) + more); places > len(h.table) {
+		size := bits.Len(uint(places - 1))
+		h.table, h.shift = make([]uint16, 1<<size), uint8(64-size)
+		h.fillTable()
+	}
+}
+
+// fillTable puts all counters into the table.
+func (h *heavy) fillTable() {
+	clear(h.table)
+	for i := range h.counters {
+		place := h.place(&h.counters[i])
+		for h.table[place] != 0 {
+			place = (place + 1) & (len(h.table) - 1)
 		}
+		h.table[place] = uint16(i + 1)
 	}
-	if missing == 0 {
-		return
-	}
-	// From behind, so that nothing is overwritten before it has moved.
-	end, texts, before := len(h.counters), h.texts, len(h.texts)
-	h.counters = slices.Grow(h.counters, missing)[:end+missing]
-	for j := len(places) - 1; j >= 0; j-- {
-		place := int(places[j])
-		if place == known {
-			continue
-		}
-		copy(h.counters[place+missing:], h.counters[place:end])
-		missing--
-		c := &h.counters[place+missing]
-		*c, end = from.counters[j], place
-		texts = c.keep(texts, from.text(&from.counters[j]))
-		c.upper.addWeight(&h.missed)
-	}
-	h.texts, h.length = texts, h.length+len(texts)-before
+}
+
+// keep appends a counter, and its text.
+func (h *heavy) keep(c *counter, text []byte) {
+	h.counters = append(h.counters, *c)
+	h.counters[len(h.counters)-1].at = uint32(len(h.texts))
+	h.texts = append(h.texts, text...)
 }
 
 // reduced returns h with at most as many counters as top(x, n) keeps. It leaves h as it is.
@@ -218,95 +183,92 @@ func (h *heavy) reduced(n int) *heavy {
 	if len(h.counters) <= most {
 		return h
 	}
-	r := &heavy{slices.Clone(h.counters), slices.Clone(h.texts), h.missed, h.total, h.length}
+	r := *h
+	r.counters, r.texts, r.wide = slices.Clone(h.counters), slices.Clone(h.texts), slices.Clone(h.wide)
+	r.table = make([]uint16, len(h.table))
 	r.reduce(most)
-	return r
+	return &r
 }
 
-// reduce keeps the counters with the greatest upper bounds; of equal ones, those of the values that come first.
+// reduce keeps the counters with the greatest upper bounds; of equal ones, those with the least hashes.
 func (h *heavy) reduce(most int) {
-	var few [256]natural
-	uppers := few[:0]
-	for i := range h.counters {
-		uppers = append(uppers, h.counters[i].upper)
-	}
-	h.missed = nthGreatest(uppers, most)
-	equal, length := most, 0
-	for i := range h.counters {
-		if h.counters[i].upper.exceeds(&h.missed) {
-			equal--
+	var few, same [256]uint64
+	ranks, ties := h.ranks(few[:0]), same[:0]
+	last := nthGreatest(append(ties, ranks...), most)
+	dropped, left := amount(0), most // left is how many of those with rank last are kept
+	for i, rank := range ranks {
+		switch {
+		case rank > last:
+			left--
+		case rank == last:
+			dropped = h.counters[i].above
+			ties = append(ties, ^h.counters[i].hash)
 		}
 	}
-	kept := h.counters[:0]
-	for i := range h.counters {
-		switch c := &h.counters[i]; c.upper.compare(&h.missed) {
-		case 0:
-			if equal == 0 {
-				continue
-			}
-			equal--
-			fallthrough
-		case 1:
-			length += int(c.length)
-			kept = append(kept, *c)
+	lastTie := uint64(0)
+	if left > 0 {
+		lastTie = nthGreatest(ties, left-1)
+	}
+	counters, texts := h.counters, h.texts
+	h.counters, h.texts = counters[:0], texts[:0]
+	for i, rank := range ranks {
+		c := &counters[i]
+		tie := rank == last && left > 0 && ^c.hash >= lastTie
+		if tie {
+			left--
+		}
+		if rank > last || tie {
+			h.keep(c, texts[c.at:c.at+uint32(c.length)])
 		}
 	}
-	h.counters, h.length = kept, length
-	h.dropTexts()
+	h.drop(dropped)
+	h.fillTable()
 }
 
-// dropTexts leaves out the texts of dropped values, once they are more than the others.
-func (h *heavy) dropTexts() {
-	if len(h.texts) <= 2*h.length {
-		return
-	}
-	texts := make([]byte, 0, len(h.texts)) // with room for those that come next
-	for i := range h.counters {
-		c := &h.counters[i]
-		texts = c.keep(texts, h.text(c))
-	}
-	h.texts = texts
-}
-
-// nthGreatest returns the number that comes at place n of all in descending order. It reorders all.
-func nthGreatest(all []natural, n int) natural {
-	for len(all) > 1 {
+// nthGreatest returns the number that comes at place n of all in descending order, from 0. It reorders all.
+func nthGreatest(all []uint64, n int) uint64 {
+	for {
 		pivot := all[len(all)/2]
-		greater, end := 0, len(all) // all[:greater] are greater than the pivot, and all[end:] are less
-		for i := 0; i < end; {
-			switch all[i].compare(&pivot) {
-			case 1:
-				all[greater], all[i] = all[i], all[greater]
-				greater++
-				i++
-			case -1:
-				end--
-				all[end], all[i] = all[i], all[end]
-			default:
-				i++
-			}
-		}
+		greater := moveAbove(all, pivot)
 		switch {
 		case n < greater:
 			all = all[:greater]
-		case n < end:
+		case greater > 0:
+			all, n = all[greater:], n-greater
+		case pivot == 0: // as all others are
 			return pivot
 		default:
-			all, n = all[end:], n-end
+			equal := moveAbove(all, pivot-1)
+			if n < equal {
+				return pivot
+			}
+			all, n = all[equal:], n-equal
 		}
 	}
-	return all[0]
+}
+
+// moveAbove moves all numbers above a bound to the front, and returns how many they are. It has no branch that a
+// processor could guess wrong.
+func moveAbove(all []uint64, bound uint64) (count int) {
+	for i, x := range all {
+		all[i], all[count] = all[count], x
+		_, above := bits.Sub64(bound, x, 0)
+		count += int(above)
+	}
+	return count
 }
 
 // admits reports whether no value of h has more than it may have in o.
 func (h *heavy) admits(o *heavy) bool {
 	for i := range h.counters {
 		c := &h.counters[i]
-		most := o.missed
-		if at, found := o.find(c.kind, h.text(c)); found {
-			most = o.counters[at].upper
+		most := o.number(o.missed)
+		if len(o.counters) > 0 {
+			if known, _ := o.find(o.place(c), c, h.text(c)); known != nil {
+				most = o.upper(known)
+			}
 		}
-		if c.weight.exceeds(&most) {
+		if weight := h.number(c.weight); weight.exceeds(&most) {
 			return false
 		}
 	}

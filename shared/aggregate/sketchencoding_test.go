@@ -3,7 +3,9 @@ package aggregate_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"slices"
@@ -29,11 +31,15 @@ func TestGoldenEncodingsOfScalars(t *testing.T) {
 			"1b 00 01 01 0102030405060708090a0b0c0d0e0f10 09 2d37"},
 		{lookup(t, "last"), []scalarRow{{boolean, "true", 0, [2]uint64{}, ""}},
 			"1b 00 01 00 00000000000000000000000000000000 12 74727565"},
-		{topOf(t, 1, 10), nil, "2e 00 00 00"},
+		{topOf(t, 1, 10), nil, "3e 00 00 1b"},
 		{topOf(t, 1, 10), []scalarRow{{kind: str, text: "b"}, {kind: str, text: "a"}, {kind: str, text: "b"}},
-			"2e 00 02 00 04 61 1b 01 04 62 1b 02"},
+			"3e 00 02 1b 04 62 04 61 02 01"},
 		{topOf(t, 2, 10), []scalarRow{{kind: num, text: "1", weight: "12.50"}, {kind: num, text: "1", weight: "-1"}},
-			"2e 01 01 00 05 31 1a 7d"},
+			"3e 01 01 1a 05 31 7d"},
+		{topOf(t, 2, 10), []scalarRow{{kind: num, text: "1", weight: "200"}, {kind: str, text: "1", weight: "0.25"}},
+			"3e 00 02 19 04 31 05 31 19 a09c01"},
+		{topOf(t, 2, 10), []scalarRow{{kind: str, text: "a", weight: "1e20"}, {kind: str, text: "a", weight: "1e-27"}},
+			"3e 00 01 00 04 61" + varint(t, "1"+strings.Repeat("0", 46)+"1")},
 	} {
 		s := foldScalars(c.f, c.rows...)
 		want := unhex(t, c.encoding)
@@ -47,39 +53,82 @@ func TestGoldenEncodingsOfScalars(t *testing.T) {
 	}
 }
 
+// TestTopOrdersValuesByTheirHashes has texts of each length that the hash treats in its own way. Two of the hashes are
+// equal. The order comes from an implementation in another language.
+func TestTopOrdersValuesByTheirHashes(t *testing.T) {
+	order := []string{"", "abcdefghijklmnop", "abcdefg", "abcd", "mbcdabcd", "abc", "abcdefgh", "ab", "abcdefghijklmnopq",
+		"abcdefghi", "a"}
+	enc := unhex(t, "3e 00 0b 1b")
+	var rows []scalarRow
+	for _, text := range order {
+		enc = aggregateText(enc, text)
+		rows = append(rows, scalarRow{kind: aggregate.String, text: text})
+	}
+	enc = append(enc, bytes.Repeat([]byte{1}, len(order))...)
+	f := topOf(t, 1, 10)
+	for range 2 {
+		if got := encoded(foldScalars(f, rows...)); got != string(enc) {
+			t.Errorf("%x, want %x", got, enc)
+		}
+		slices.Reverse(rows)
+	}
+	swapped := bytes.Replace(enc, []byte("\x10abcd\x20mbcdabcd"), []byte("\x20mbcdabcd\x10abcd"), 1)
+	expectRefused(t, f, swapped, aggregate.ErrCorrupt)
+}
+
 func TestTopPastItsBoundHasGoldenBytes(t *testing.T) {
 	rows := make([]scalarRow, 0, 300)
-	for i := range 101 { // value i has min(i, 2)+1 rows
-		for range min(i, 2) + 1 {
-			rows = append(rows, scalarRow{kind: aggregate.String, text: string(rune('0' + i))})
+	want := map[string][]byte{} // by value: its rows, and how many more it may have
+	for i := range 101 {        // value i has min(i, 2)+1 rows
+		text := string(rune('0' + i))
+		want[text] = []byte{byte(min(i, 2) + 1), 0}
+		for range want[text][0] {
+			rows = append(rows, scalarRow{kind: aggregate.String, text: text})
 		}
 	}
-	// Value 0, with 1 row, has no counter. All have 300 rows.
-	want := unhex(t, "2e 00 64 01 1b 01 1b ac02")
-	for i := 1; i < 101; i++ {
-		want = append(aggregateText(want, string(rune('0'+i))), 0x1b, byte(min(i, 2)+1), 0x1b, 0)
-	}
-	s := foldScalars(topOf(t, 1, 10), rows...)
-	if got := encoded(s); got != string(want) {
-		t.Errorf("%x\nwant %x", got, want)
+	delete(want, "0") // with 1 row, it has no counter
+	enc := estimateOf(t, "01 ac02", want)
+	if got := encoded(foldScalars(topOf(t, 1, 10), rows...)); got != string(enc) {
+		t.Errorf("%x\nwant %x", got, enc)
 	}
 	// A value that comes when another one was dropped may have as many rows more as that one. It takes the counter of
 	// value 1, which has 2.
 	read := fold(topOf(t, 1, 10), nil)
-	if _, err := read.MergeEncoded(0, want); err != nil {
+	if _, err := read.MergeEncoded(0, enc); err != nil {
 		t.Fatal(err)
 	}
 	read.Add(scalarRows(topOf(t, 1, 10), slices.Repeat([]scalarRow{{kind: aggregate.String, text: "new"}}, 2)))
-	want = unhex(t, "2e 00 64 01 1b 02 1b ae02")
-	for i := 2; i < 101; i++ {
-		if i == 'o'-'0' {
-			want = append(aggregateText(want, "new"), 0x1b, 2, 0x1b, 1)
-		}
-		want = append(aggregateText(want, string(rune('0'+i))), 0x1b, 3, 0x1b, 0)
+	delete(want, "1")
+	want["new"] = []byte{2, 1}
+	enc = estimateOf(t, "02 ae02", want)
+	if got := encoded(read); got != string(enc) {
+		t.Errorf("%x\nwant %x", got, enc)
 	}
-	if got := encoded(read); got != string(want) {
-		t.Errorf("%x\nwant %x", got, want)
+}
+
+// estimateOf returns the encoding of a top with 100 counters. bounds is what is missed and the sum of all weights, in
+// hex. weights has the encoded weights of each value.
+func estimateOf(t *testing.T, bounds string, weights map[string][]byte) []byte {
+	enc := unhex(t, "3e 00 64 3b")
+	order := slices.SortedFunc(maps.Keys(weights), func(a, b string) int { return hashOfShort(a).Cmp(hashOfShort(b)) })
+	for _, text := range order {
+		enc = aggregateText(enc, text)
 	}
+	enc = append(enc, unhex(t, bounds)...)
+	for _, text := range order {
+		enc = append(enc, weights[text]...)
+	}
+	return enc
+}
+
+// hashOfShort is the hash that orders values, of a text of 1 to 3 bytes.
+func hashOfShort(text string) *big.Int {
+	n := len(text)
+	word := uint64(text[0])<<32 | uint64(text[n/2])<<16 | uint64(text[n-1])<<8
+	product := new(big.Int).SetUint64(word ^ uint64(n))
+	product.Mul(product, new(big.Int).SetUint64(0x9e3779b97f4a7c15))
+	high, low := new(big.Int).DivMod(product, wordBase, new(big.Int))
+	return low.Xor(low, high)
 }
 
 func aggregateText(dst []byte, text string) []byte {
@@ -88,7 +137,7 @@ func aggregateText(dst []byte, text string) []byte {
 
 func TestRefusedSketches(t *testing.T) {
 	identity := strings.Repeat("00", 16)
-	const estimate = "2e 00 e807 01" // 1,000 values, and what is missing follows
+	estimate := hex.EncodeToString(thousandValues(t)) // what is missed follows
 	for _, c := range []struct{ function, encoding, says string }{
 		{"distinct", "1c", "the encoding ends inside its number of skipped rows"},
 		{"distinct", "1c 00", "the encoding ends inside its number of hashes"},
@@ -122,22 +171,31 @@ func TestRefusedSketches(t *testing.T) {
 		{"last", "1b 00 01 00" + identity + "09 2031", `value " 1" of kind 1: no text of this kind`},
 		{"last", "1b 00 01 00" + identity + "09 3120", `value "1 " of kind 1: no text of this kind`},
 		{"last", "1b 00 01 00" + identity + "12 6e756c6c", `value "null" of kind 2: no text of this kind`},
-		{"top", "2e 00", "the encoding ends inside its number of values"},
-		{"top", "1e 00", "unknown encoding version 1"},
-		{"top", "2e 00 e907 00", "1001 values: maximum is 1000"},
-		{"top", "2e 00 00", "the encoding does not say whether it is exact"},
-		{"top", "2e 00 00 02", "the encoding does not say whether it is exact"},
-		{"top", "2e 00 01 00 04 61", "weight of a value: no exponent from 0 to 27"},
-		{"top", "2e 00 01 00 04 61 1c 01", "weight of a value: no exponent from 0 to 27"},
-		{"top", "2e 00 01 00 04 61 1b 00", "weight of a value: 0 must be left out"},
-		{"top", "2e 00 02 00 04 61 1b 01 04 61 1b 01", "value 1 is out of order"},
-		{"top", "2e 00 01 01 1b 01 1b 05 04 61 1b 01 1b 00", "1 values: an estimate has 1000"},
-		{"top", estimate, "missing weight: no exponent from 0 to 27"},
-		{"top", estimate + "1b 00", "missing weight: 0 must be left out"},
-		{"top", estimate + "1b 01 1b", "the encoding ends inside its amount"},
-		{"top", estimate + "1b 02 1b 01 04 61 1b 01 1b 03", "what a value may have more: does not fit what is missing"},
-		{"top", estimate + "1b 02 1b 01 04 61 1b 01 1b 00", "what a value may have more: does not fit what is missing"},
-		{"top", estimate + "1b 01 1b 01" + thousandValues(), "sum of weights: below the sum of the values"},
+		{"top", "3e 00", "the encoding ends inside its number of values"},
+		{"top", "2e 00", "unknown encoding version 2"},
+		{"top", "3e 00 e907 1b", "1001 values: maximum is 1000"},
+		{"top", "3e 00 00", "form: no exponent from 0 to 27"},
+		{"top", "3e 00 00 1c", "form: no exponent from 0 to 27"},
+		{"top", "3e 00 00 5b", "form: no exponent from 0 to 27"},
+		{"top", "3e 00 00 1a", "weights: the exponent is not the largest possible one"},
+		{"top", "3e 00 01 1b", "the encoding ends inside its length of a value"},
+		{"top", "3e 00 01 1b 04", "the encoding ends inside a value"},
+		{"top", "3e 00 01 1b 04 61", "the encoding ends inside its amount"},
+		{"top", "3e 00 01 1b 04 61 8100", "amount: not the shortest form"},
+		{"top", "3e 00 01 1b 04 61 00", "weight of a value: 0 must be left out"},
+		{"top", "3e 00 01 1a 04 61 0a", "weights: the exponent is not the largest possible one"},
+		{"top", "3e 00 01 1b 04 61" + varint(t, power(170)), "weight: larger than any number of rows allows"},
+		{"top", "3e 00 02 1b 04 61 04 61 01 01", "value 1 is out of order"},
+		{"top", "3e 00 02 1b 04 61 04 62 01 01", "value 1 is out of order"},
+		{"top", "3e 00 02 1b 05 31 04 31 01 01", "value 1 is out of order"},
+		{"top", "3e 00 01 3b 04 61 01 05 01 00", "1 values: an estimate has 1000"},
+		{"top", estimate, "the encoding ends inside its amount"},
+		{"top", estimate + "00 05", "missing weight: 0 must be left out"},
+		{"top", estimate + "02 05 01 03", "what a value may have more: does not fit what is missing"},
+		{"top", estimate + "02 05 01 00", "what a value may have more: does not fit what is missing"},
+		{"top", estimate + "01 01" + strings.Repeat("01 00", 1000), "sum of weights: below the sum of the values"},
+		{"top", strings.Replace(estimate, "e8073b", "e8073a", 1) + "0a a09c01" + strings.Repeat("0a 00", 1000),
+			"weights: the exponent is not the largest possible one"},
 	} {
 		err := expectRefused(t, lookup(t, c.function), unhex(t, c.encoding), aggregate.ErrCorrupt)
 		if diff := cmp.Diff("aggregate: corrupt state: "+c.function+": "+c.says, err.Error()); diff != "" {
@@ -146,20 +204,20 @@ func TestRefusedSketches(t *testing.T) {
 	}
 }
 
-// thousandValues are counters of one row each.
-func thousandValues() string {
-	var all strings.Builder
-	for i := range 1000 {
-		fmt.Fprintf(&all, "10 %x 1b 01 1b 00", fmt.Sprintf("%04d", i))
+// thousandValues returns the encoding of an estimate of top(x, 100) without its weights.
+func thousandValues(t *testing.T) []byte {
+	var rows []scalarRow
+	for i := range 1001 {
+		rows = append(rows, scalarRow{kind: aggregate.String, text: fmt.Sprintf("%04d", i)})
 	}
-	return all.String()
+	enc := encoded(foldScalars(topOf(t, 1, 100), rows...))
+	return []byte(enc[:len("\x3e\x00\xe8\x07\x3b")+1000*len("?0000")])
 }
 
 // TestTheGreatestSketchesReachMaxEncoded builds encodings with as much of everything as there may be.
 func TestTheGreatestSketchesReachMaxEncoded(t *testing.T) {
 	count := binary.AppendUvarint(nil, math.MaxInt64)
-	weight := append([]byte{0}, unhex(t, varint(t, power(252)))...)
-	more := append([]byte{0}, unhex(t, varint(t, power(249)))...)
+	weight, more := unhex(t, varint(t, power(252))), unhex(t, varint(t, power(249)))
 	long := append(binary.AppendUvarint(nil, 256<<2), bytes.Repeat([]byte("x"), 250)...)
 	greatest := map[string][]byte{
 		"distinct": append(append([]byte{0x1c}, count...), 0x81, 0x03),
@@ -183,11 +241,16 @@ func TestTheGreatestSketchesReachMaxEncoded(t *testing.T) {
 	}
 	greatest["quantiles"] = enc
 	most := new(big.Int).Mul(maxDecimal, big.NewInt(math.MaxInt64)) // where sums of weights stop
-	enc = binary.AppendUvarint(append([]byte{0x2e}, count...), 1000)
-	enc = append(append(append(enc, 1), weight...), 0)
-	enc = append(enc, unhex(t, varint(t, most.String()))...)
+	var rows []scalarRow
 	for i := range 1000 {
-		enc = append(append(fmt.Appendf(append(enc, long...), "%06d", i), weight...), more...)
+		rows = append(rows, scalarRow{kind: aggregate.String, text: fmt.Sprintf("%s%06d", long[2:], i)})
+	}
+	exact := encoded(foldScalars(topOf(t, 1, 100), rows...)) // it has the values in order
+	enc = append(append([]byte{0x3e}, count...), 0xe8, 0x07, 0x20)
+	enc = append(enc, exact[len("\x3e\x00\xe8\x07\x1b"):][:1000*len(long)+6000]...)
+	enc = append(append(enc, weight...), unhex(t, varint(t, most.String()))...)
+	for range 1000 {
+		enc = append(append(enc, weight...), more...)
 	}
 	greatest["top"] = enc
 	for name, enc := range greatest {

@@ -102,12 +102,24 @@ func skewedRows(random *rand.Rand, count int) []scalarRow {
 	return rows
 }
 
+// widenSome gives some weights so many digits that no 64 bits hold them.
+func widenSome(random *rand.Rand, rows []scalarRow) {
+	for i := range rows {
+		if random.IntN(20) == 0 {
+			rows[i].weight += strings.Repeat("0", 25) + "1"
+		}
+	}
+}
+
 // TestTopIsWithinItsErrorUnderEverySplit plays 1,000 divisions of rows with more values than counters.
 func TestTopIsWithinItsErrorUnderEverySplit(t *testing.T) {
 	for trial := range trials(1000) {
 		random := rand.New(rand.NewPCG(uint64(trial), 7))
 		f := topOf(t, 1+trial%2, 1+trial%12)
 		rows := skewedRows(random, 100+random.IntN(1500))
+		if trial%4 == 3 {
+			widenSome(random, rows)
+		}
 		sums, all := map[string]*big.Rat{}, new(big.Rat)
 		for _, r := range rows {
 			weight := big.NewRat(1, 1)
@@ -206,6 +218,9 @@ func TestTopKeepsTheLawsWhileItIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 		rows := skewedRows(random, rapid.IntRange(0, 600).Draw(t, "rows"))
+		if rapid.Bool().Draw(t, "wide") {
+			widenSome(random, rows)
+		}
 		for i := range rows {
 			rows[i].text = fmt.Sprint(i % 90)
 		}

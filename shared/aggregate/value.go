@@ -40,6 +40,10 @@ func appendValueHead(dst []byte, kind ScalarKind, length int) []byte {
 
 // readValue reads a value. Its text is bytes of enc.
 func readValue(enc []byte, of tag) (kind ScalarKind, text, rest []byte, err error) {
+	if len(enc) > 0 && enc[0] < 0x80 && ScalarKind(enc[0]&3) == String && int(enc[0]>>2) < len(enc) { // as most are
+		end := 1 + int(enc[0]>>2)
+		return String, enc[1:end], enc[end:], nil
+	}
 	head, rest, err := readCount(enc, of, "length of a value")
 	if err != nil {
 		return 0, nil, nil, err

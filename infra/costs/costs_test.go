@@ -30,9 +30,9 @@ func TestIdleHour(t *testing.T) {
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Fields(line)
 		switch {
-		case len(cells) == 4 && cells[0] == "all": // all, requests, write units, read units
-			counted["hour_writes"], counted["hour_reads"] = number(t, cells[2]), number(t, cells[3])
-		case len(cells) == 7 && cells[1] == "s3": // function, service, operation, of, requests, and two units
+		case len(cells) == 6 && cells[0] == "all": // all, requests, bytes sent and received, write units, read units
+			counted["hour_writes"], counted["hour_reads"] = number(t, cells[4]), number(t, cells[5])
+		case len(cells) == 9 && cells[1] == "s3": // function, service, operation, of, requests, ...
 			name := map[string]string{"GetObject": "hour_gets", "ListObjectsV2": "hour_lists"}[cells[2]]
 			if name == "" {
 				t.Errorf("an idle hour has %s, which no figure counts", cells[2])

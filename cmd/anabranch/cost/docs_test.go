@@ -238,9 +238,6 @@ func leverTable(t *testing.T, c costs.Costs) string {
 		change func(*cost.Load)
 	}{
 		{"100 events a request", func(l *cost.Load) { l.PerRequest = 100 }},
-		{"one lane and one shard, records kept for 24 hours", func(l *cost.Load) {
-			l.Lanes, l.Shards, l.Retention = 1, 1, 24
-		}},
 		{"`AuditEvery=168h`", func(l *cost.Load) { l.AuditEvery = 168 * time.Hour }},
 		{"`BatchingWindow=30`", func(l *cost.Load) { l.Window = 30 * time.Second }},
 		{"`Slot=15m`", func(l *cost.Load) { l.Slot = 15 * time.Minute }},
@@ -253,6 +250,11 @@ func leverTable(t *testing.T, c costs.Costs) string {
 	}
 	sum := bill(t, s, together, c).Bill.Sum()
 	rows = append(rows, fmt.Sprintf("| all of them | **%s** | %s", costs.Money(sum), costs.Money(base-sum)))
+	larger := load(c, 50, 20)
+	larger.Lanes, larger.Shards, larger.Retention = 4, 0, 72
+	sum = bill(t, s, larger, c).Bill.Sum()
+	rows = append(rows, fmt.Sprintf("| the other way: four lanes, a stream on demand, records kept for 72 hours | %s | %s",
+		costs.Money(sum), costs.Money(base-sum)))
 	return costs.Table("| change | $ a month | less |", "|---|---:|---:|", rows)
 }
 

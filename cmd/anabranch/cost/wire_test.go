@@ -116,10 +116,10 @@ func hourTable(t *testing.T) string {
 	var rows []string
 	for line := range strings.Lines(string(file(t, counted+"hour.txt"))) {
 		cells := strings.Fields(line)
-		if len(cells) == 5 && cells[1] == "all" { // function, "all", requests, write units, read units
+		if len(cells) == 7 && cells[1] == "all" { // function, "all", requests, bytes sent and received, and two units
 			cells = append(cells[:1], cells[2:]...)
 		}
-		if len(cells) != 4 || cells[0] == "an" {
+		if len(cells) != 6 || cells[0] == "function" {
 			continue
 		}
 		row := "| " + cells[0]
@@ -128,7 +128,8 @@ func hourTable(t *testing.T) string {
 		}
 		rows = append(rows, row)
 	}
-	return costs.Table("| an idle day | requests | write units | read units |", "|---|---:|---:|---:|", rows)
+	return costs.Table("| an idle day | requests | bytes sent | bytes received | write units | read units |",
+		"|---|---:|---:|---:|---:|---:|", rows)
 }
 
 // TestReadme checks that the README shows the sums of a month.

@@ -84,7 +84,7 @@ func printHour(names []string, hour map[string]wire.Counts) string {
 	var b strings.Builder
 	b.WriteString("an hour without events and queries: 60 ticks of each function, 12 slots, 3 Lambda views\n\n")
 	out := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "function\toperation\tof\trequests\twrite units\tread units\t")
+	fmt.Fprintln(out, "function\toperation\tof\trequests\tsent\treceived\twrite units\tread units\t")
 	var all wire.Count
 	for _, name := range names {
 		for _, call := range hour[name].Calls() {
@@ -102,5 +102,6 @@ func printHour(names []string, hour map[string]wire.Counts) string {
 }
 
 func hourRow(out *tabwriter.Writer, name, operation, of string, n wire.Count) {
-	fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%v\t\n", name, operation, of, n.Requests, n.WriteUnits, n.ReadUnits)
+	fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%v\t\n", name, operation, of, n.Requests, n.Sent, n.Received,
+		n.WriteUnits, n.ReadUnits)
 }

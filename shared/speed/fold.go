@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -136,6 +137,8 @@ type item struct {
 	key   viewstore.SpeedKey
 	page  view.DeltaPage // the states of all its rows
 	group *group         // has its rows, and others
+
+	cached *cached // its place in the cache
 }
 
 // apply folds groups of the records' rows into items. On an error, lowest is the index of the first record that is not
@@ -147,14 +150,17 @@ func (f *fold) apply(ctx context.Context, groups []group) (lowest int, counts vi
 		delta := f.delta(g.rows)
 		counts.Folded += delta.Counts().Folded
 		counts.Skipped += delta.Counts().Skipped
-		var keys []view.Key
+		start := len(items)
+		items = slices.Grow(items, delta.Len())
 		for page := range delta.Pages() {
 			key := viewstore.SpeedKey{Set: f.set, Key: page.Key, Slot: g.slot, Page: page.Page, Lane: f.lane}
-			items, keys = append(items, item{key: key, page: page, group: g}), append(keys, page.Key)
+			items = append(items, item{key: key, page: page, group: g})
 		}
+		f.cache.find(listOf{f.set, g.slot, f.lane}, items[start:])
 		if g.slot == viewstore.NoSlot {
 			continue
 		}
+		keys := keysToList(items[start:])
 		if err := f.listLive(ctx, g, keys); err != nil {
 			return 0, counts, 0, err
 		}
@@ -189,29 +195,31 @@ func (f *fold) writeAll(ctx context.Context, items []item) (lowest, written int,
 		return 0, 0, err
 	}
 	var lock sync.Mutex
+	var writes atomic.Int64
 	lowest = math.MaxInt
 	err = f.parallel(len(items), func(i int) error {
-		wrote, err := f.write(ctx, loaded[i], func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error) {
-			return f.next(items[i], stored)
+		it := &items[i]
+		wrote, err := f.write(ctx, it.cached, loaded[i], func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error) {
+			return f.next(it, stored)
 		})
-		lock.Lock()
-		defer lock.Unlock()
 		if wrote {
-			written++
+			writes.Add(1)
 		}
 		if err != nil {
+			lock.Lock()
+			defer lock.Unlock()
 			lowest = min(lowest, f.records.recordOf(int(items[i].group.rows[0])))
 		}
 		return err
 	})
-	return lowest, written, err
+	return lowest, int(writes.Load()), err
 }
 
 // next returns the item with all records above its applied position folded in, or the loaded item when there are none.
 //
 // An item that is behind all records takes its page, with the states of all rows. An item whose applied position is
 // among the records has some of the rows already, and takes a page of the others only.
-func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, error) {
+func (f *fold) next(it *item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, error) {
 	last := f.records.sequences[len(f.records.sequences)-1]
 	if loaded.Applied.Compare(last) >= 0 {
 		return loaded, nil
@@ -242,7 +250,7 @@ type remainder struct {
 }
 
 // remainderFrom returns the states of the rows from first on, for an item that has some of the records already.
-func (f *fold) remainderFrom(it item, first int) remainder {
+func (f *fold) remainderFrom(it *item, first int) remainder {
 	page, some := f.pagesFrom(it.key.Slot, *it.group, first)[it.page.PageKey]
 	return remainder{page: page, none: !some}
 }

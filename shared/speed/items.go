@@ -5,47 +5,55 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // writer loads speed items and writes each with its applied position, for the live half and the replayed half alike.
 type writer struct {
-	items    caching
+	items    viewstore.Speed
+	cache    *cache
 	listing  *listing
 	tries    int
 	parallel runner.Runner
 }
 
-// write replaces a stored item by what next returns for it, and returns whether it wrote.
+// write replaces a stored item by what next returns for it, and returns whether it wrote. The cache remembers the item.
 func (w *writer) write(
-	ctx context.Context, loaded viewstore.SpeedItem, next func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error),
+	ctx context.Context, cached *cached, loaded viewstore.SpeedItem,
+	next func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error),
 ) (bool, error) {
+	store := &caching{w.items, w.cache, cached}
 	// Commit point: the item and its applied position, in one conditional write. A crash after it leaves an item that has
 	// these records, and skips them when they come again.
-	wrote, err := viewstore.Upsert(ctx, &w.items, loaded.SpeedKey, loaded, w.tries, next)
+	wrote, err := viewstore.Upsert(ctx, store, loaded.SpeedKey, loaded, w.tries, next)
 	if err != nil {
 		return wrote, fmt.Errorf("write speed item: %w", err)
 	}
 	return wrote, nil
 }
 
-// caching also puts written items into the cache. After a conflict or a lost answer it drops the item: then only the
+// caching also puts the written item into the cache. After a conflict or a lost answer it drops the item: then only the
 // store knows which records the item has.
 type caching struct {
 	viewstore.Speed
-	cache *cache
+	cache  *cache
+	cached *cached
 }
 
 // Put implements viewstore.Speed.
 func (c *caching) Put(ctx context.Context, it viewstore.SpeedItem, loaded event.Sequence) error {
 	if err := c.Speed.Put(ctx, it, loaded); err != nil {
-		c.cache.drop(it.SpeedKey)
+		c.cache.keep(c.cached, viewstore.SpeedItem{})
 		return err
 	}
-	c.cache.put(it)
+	c.cache.keep(c.cached, it)
 	return nil
 }
 
@@ -56,13 +64,11 @@ func (w *writer) load(ctx context.Context, items []item) ([]viewstore.SpeedItem,
 	var missing []viewstore.SpeedKey
 	places := map[viewstore.SpeedKey]int{} // of the missing items
 	for i, it := range items {
-		cached, ok := w.items.cache.get(it.key)
-		if !ok {
-			cached = viewstore.SpeedItem{SpeedKey: it.key}
+		if loaded[i] = it.cached.get(); loaded[i].Applied == "" {
+			loaded[i] = viewstore.SpeedItem{SpeedKey: it.key}
 			missing = append(missing, it.key)
 			places[it.key] = i
 		}
-		loaded[i] = cached
 	}
 	parts := slices.Collect(slices.Chunk(missing, viewstore.LoadTogether))
 	stored := make([][]viewstore.SpeedItem, len(parts))
@@ -79,37 +85,66 @@ func (w *writer) load(ctx context.Context, items []item) ([]viewstore.SpeedItem,
 	return loaded, nil
 }
 
-// cache remembers the items that this environment wrote last. When it is full it starts empty again; the items of the
-// current slots come back within an invocation.
+// cache remembers the items that this environment wrote last. When it is full it keeps no more, and the next
+// invocation begins with an empty one; the items of the current slots come back within that invocation.
 type cache struct {
 	mu    sync.Mutex
-	items map[viewstore.SpeedKey]viewstore.SpeedItem
-	bytes int
+	lists map[listOf]map[view.PageKey]*cached
+	bytes atomic.Int64
+}
+
+// listOf names the items of one lane and slot of a set.
+type listOf struct {
+	set  lifecycle.Set
+	slot slot.Slot
+	lane event.Lane
+}
+
+// cached is the place of one item in the cache.
+type cached struct {
+	mu   sync.Mutex
+	item viewstore.SpeedItem // without an applied position: the cache does not know the item
 }
 
 const cacheBytes = 32 << 20
 
-func (c *cache) get(key viewstore.SpeedKey) (viewstore.SpeedItem, bool) {
+// find gives each of the items its place in the cache. They are all of one list. Places make an invocation look each
+// item up only once.
+func (c *cache) find(list listOf, items []item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	it, ok := c.items[key]
-	return it, ok
-}
-
-func (c *cache) put(it viewstore.SpeedItem) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	size := len(it.States) + len(it.Key) + 256
-	if c.items == nil || c.bytes+size > cacheBytes {
-		c.items, c.bytes = map[viewstore.SpeedKey]viewstore.SpeedItem{}, 0
+	if c.lists == nil || c.bytes.Load() > cacheBytes {
+		c.lists = map[listOf]map[view.PageKey]*cached{}
+		c.bytes.Store(0)
 	}
-	// An item that replaces another counts twice, so the cache is full a little sooner.
-	c.items[it.SpeedKey] = it
-	c.bytes += size
+	places := c.lists[list]
+	if places == nil {
+		places = map[view.PageKey]*cached{}
+		c.lists[list] = places
+	}
+	for i := range items {
+		place := places[items[i].page.PageKey]
+		if place == nil {
+			place = &cached{}
+			places[items[i].page.PageKey] = place
+			c.bytes.Add(int64(len(items[i].key.Key) + 256))
+		}
+		items[i].cached = place
+	}
 }
 
-func (c *cache) drop(key viewstore.SpeedKey) {
+func (c *cached) get() viewstore.SpeedItem {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.items, key)
+	return c.item
+}
+
+// keep puts an item into its place, unless the cache is full. The zero item drops what the place holds.
+func (c *cache) keep(place *cached, it viewstore.SpeedItem) {
+	place.mu.Lock()
+	defer place.mu.Unlock()
+	if c.bytes.Add(int64(len(it.States)-len(place.item.States))) > cacheBytes {
+		it = viewstore.SpeedItem{}
+	}
+	place.item = it
 }

@@ -56,6 +56,18 @@ func (l *listing) add(set lifecycle.Set, s slot.Slot, keys []view.Key) {
 	}
 }
 
+// keysToList returns the keys of a slot's items that the cache does not know. The key of an item that it knows is listed:
+// this environment listed it before it wrote the item.
+func keysToList(items []item) []view.Key {
+	var keys []view.Key
+	for _, it := range items {
+		if it.cached.get().Applied == "" {
+			keys = append(keys, it.key.Key)
+		}
+	}
+	return keys
+}
+
 // listLive lists keys of a slot's items before the first of the items is written. It lists only keys that this
 // environment has not listed for the slot. Other environments may list them, too.
 func (f *fold) listLive(ctx context.Context, g *group, keys []view.Key) error {

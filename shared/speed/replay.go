@@ -293,7 +293,7 @@ func (t *replayTick) fold(ctx context.Context, g *replayTarget, set *view.Set, i
 	at := slices.IndexFunc(set.Programs, func(p *view.Program) bool { return p.Hash == g.Definition })
 	f := fold{
 		writer: writer{
-			items: caching{t.Items, &t.cache}, listing: &t.listing, tries: t.Tries, parallel: t.Parallel,
+			items: t.Items, cache: &t.cache, listing: &t.listing, tries: t.Tries, parallel: t.Parallel,
 		},
 		program: set.Programs[at], set: g.SpeedSet(), lane: event.ReplayLane, records: in.considered,
 	}

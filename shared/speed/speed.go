@@ -212,7 +212,7 @@ func (m *scratch) identify(key event.HashKey) {
 }
 
 func (s *Speed) writer() writer {
-	return writer{items: caching{s.Items, &s.cache}, listing: &s.listing, tries: s.Tries, parallel: s.Parallel}
+	return writer{items: s.Items, cache: &s.cache, listing: &s.listing, tries: s.Tries, parallel: s.Parallel}
 }
 
 func countTrue(all []bool) int {

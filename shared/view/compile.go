@@ -50,7 +50,7 @@ type Program struct {
 	perPage int64 // number of windows of a page
 
 	seed       seed
-	merging    sync.Pool // of *Windows, the scratch memory of Merge
+	merging    sync.Pool // of *merging, the scratch memory of Merge
 	encoding   sync.Pool // of *[]byte, the scratch memory of DeltaPage.Encode
 	gathering  sync.Pool // of *gathered, the scratch memory of Delta.Add
 	evaluating sync.Pool // of *Evaluation, the scratch memory of Delta.Fold

@@ -40,12 +40,17 @@ func (p DeltaPage) MergeInto(w *Windows) {
 // else is merged into.
 func (p DeltaPage) AppendPage(dst []byte) []byte {
 	dst = append(dst, pageVersion)
-	first := Window(int64(p.Page) * p.part.program.perPage)
-	for _, from := range p.cells {
-		dst = binary.AppendUvarint(dst, uint64(from.window-first))
-		for _, s := range p.part.states {
-			dst = s.AppendEncoded(dst, int(from.cell))
-		}
+	for _, cell := range p.cells {
+		dst = p.appendCell(dst, cell)
+	}
+	return dst
+}
+
+// appendCell appends the encoding of one window of the page.
+func (p DeltaPage) appendCell(dst []byte, cell pageCell) []byte {
+	dst = binary.AppendUvarint(dst, uint64(int64(cell.window)-int64(p.Page)*p.part.program.perPage))
+	for _, s := range p.part.states {
+		dst = s.AppendEncoded(dst, int(cell.cell))
 	}
 	return dst
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
 )
 
@@ -103,21 +105,94 @@ func floorDiv(a, b int64) int64 {
 // Errors: ErrCorruptPage, not retryable: stored is not an encoded page of the program.
 func (p *Program) Merge(stored []byte, page DeltaPage) ([]byte, error) {
 	p = p.For(page.Key)
-	windows, ok := p.merging.Get().(*Windows)
+	m, ok := p.merging.Get().(*merging)
 	if !ok {
-		windows = p.NewWindows()
+		m = &merging{program: p, states: p.newStates()}
 	}
-	defer p.merging.Put(windows)
-	windows.Reset()
-	if err := windows.MergePage(page.Page, stored, nil); err != nil {
+	defer p.merging.Put(m)
+	if err := m.merge(stored, page); err != nil {
 		return nil, err
 	}
-	page.MergeInto(windows)
-	scratch, ok := p.encoding.Get().(*[]byte)
-	if !ok {
-		scratch = new([]byte)
+	return bytes.Clone(m.merged), nil
+}
+
+// merging is the scratch memory of Merge.
+type merging struct {
+	program *Program
+	states  []aggregate.States // of one window, which both pages have
+	merged  []byte             // the encoding
+}
+
+// merge writes the windows of both pages to merged, in order. Only the windows that both have are decoded to be changed;
+// those of the stored page alone are decoded to find their ends, and copied.
+func (m *merging) merge(stored []byte, page DeltaPage) error {
+	rest, err := m.program.pageBody(stored)
+	m.merged = append(m.merged[:0], pageVersion)
+	first, cells := Window(int64(page.Page)*m.program.perPage), page.cells
+	for previous := int64(-1); err == nil && len(rest) > 0; {
+		start := rest
+		if previous, rest, err = m.program.place(rest, previous); err != nil {
+			break
+		}
+		window := first + Window(previous)
+		for ; len(cells) > 0 && cells[0].window < window; cells = cells[1:] {
+			m.merged = page.appendCell(m.merged, cells[0])
+		}
+		if rest, err = m.read(rest); err != nil {
+			break
+		}
+		if len(cells) == 0 || cells[0].window != window {
+			m.merged = append(m.merged, start[:len(start)-len(rest)]...)
+			continue
+		}
+		m.merged = binary.AppendUvarint(m.merged, uint64(previous))
+		for i, s := range m.states {
+			s.Merge(0, page.part.states[i], int(cells[0].cell))
+			m.merged = s.AppendEncoded(m.merged, 0)
+		}
+		cells = cells[1:]
 	}
-	defer p.encoding.Put(scratch)
-	*scratch = windows.AppendPage((*scratch)[:0], page.Page)
-	return bytes.Clone(*scratch), nil
+	for _, cell := range cells {
+		m.merged = page.appendCell(m.merged, cell)
+	}
+	if err != nil {
+		return fmt.Errorf("page %d of view %s: %w", page.Page, m.program.Definition.Name, err)
+	}
+	return nil
+}
+
+// read reads the states of one window, and returns what follows.
+func (m *merging) read(encoded []byte) (rest []byte, err error) {
+	for i, s := range m.states {
+		s.Reset()
+		s.Grow(1)
+		if rest, err = s.MergeEncoded(0, encoded); err != nil {
+			return nil, m.program.corrupt(i, err)
+		}
+		encoded = rest
+	}
+	return encoded, nil
+}
+
+// pageBody returns an encoded page without the version of its format.
+func (p *Program) pageBody(encoded []byte) ([]byte, error) {
+	if len(encoded) == 0 || encoded[0] != pageVersion {
+		return nil, fmt.Errorf("unknown page format: this version reads format %d: %w", pageVersion, ErrCorruptPage)
+	}
+	return encoded[1:], nil
+}
+
+// place reads the place of a window on a page, which must be behind the previous one, and returns what follows.
+func (p *Program) place(encoded []byte, previous int64) (place int64, rest []byte, err error) {
+	at, size := binary.Uvarint(encoded)
+	longer := size > 1 && encoded[size-1] == 0 // than necessary: AppendPage writes each place in one way only
+	if size <= 0 || longer || at >= uint64(p.perPage) || int64(at) <= previous {
+		return 0, nil, fmt.Errorf("window is out of place: %w", ErrCorruptPage)
+	}
+	return int64(at), encoded[size:], nil
+}
+
+// corrupt is the error for a state of aggregate i that cannot be read.
+func (p *Program) corrupt(i int, err error) error {
+	return fmt.Errorf("aggregate %s: %w: %w", p.Definition.Aggregates[i].Name, ErrCorruptPage, err)
 }

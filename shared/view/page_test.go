@@ -182,6 +182,39 @@ func TestMergePageErrors(t *testing.T) {
 	})
 }
 
+// TestMergeBytes checks that Merge writes the bytes that a Windows writes after it has merged both pages.
+func TestMergeBytes(t *testing.T) {
+	set := compiled(t, hitViews()...)
+	p := set.Programs[1]
+	rapid.Check(t, func(t *rapid.T) {
+		old, more := p.NewDelta(), p.NewDelta()
+		for _, d := range []*view.Delta{old, more} {
+			b := scanned(t, set, drawHits(t))
+			d.Fold(b, allRows(b))
+		}
+		stored := map[view.PageKey]string{}
+		for _, page := range encodedPages(p, old) {
+			stored[page.PageKey] = page.States
+		}
+		for page := range more.Pages() {
+			own := p.For(page.Key)
+			w := own.NewWindows()
+			before, ok := stored[page.PageKey]
+			if !ok {
+				before = string(w.AppendPage(nil, page.Page))
+			}
+			if err := w.MergePage(page.Page, []byte(before), nil); err != nil {
+				t.Fatal(err)
+			}
+			page.MergeInto(w)
+			got, err := p.Merge([]byte(before), page)
+			if want := w.AppendPage(nil, page.Page); err != nil || string(got) != string(want) {
+				t.Fatalf("page %v is %x, %v; by way of a Windows %x", page.PageKey, got, err, want)
+			}
+		}
+	})
+}
+
 func FuzzMergePage(f *testing.F) {
 	set := compiled(f, hitViews()...)
 	p := set.Programs[1]
@@ -199,6 +232,18 @@ func FuzzMergePage(f *testing.F) {
 		page := view.Page(number)
 		w := p.NewWindows()
 		err := w.MergePage(page, encoded, nil)
+		for added := range d.Pages() {
+			if added.Page != page || added.Key == view.SkippedKey {
+				continue
+			}
+			sum := p.NewWindows()
+			_ = sum.MergePage(page, encoded, nil) // err
+			added.MergeInto(sum)
+			merged, mergeErr := p.Merge(encoded, added)
+			if (err == nil) != (mergeErr == nil) || err == nil && string(merged) != string(sum.AppendPage(nil, page)) {
+				t.Fatalf("Merge of %x: %x, %v; MergePage %v", encoded, merged, mergeErr, err)
+			}
+		}
 		skipped := p.NewWindows().MergePage(page, encoded, func(view.Window) bool { return false })
 		if (err == nil) != (skipped == nil) {
 			t.Fatalf("wanted windows give the error %v, others %v", err, skipped)

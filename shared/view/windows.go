@@ -150,29 +150,19 @@ func (w *Windows) MergePageInto(page Page, encoded []byte, to func(Window) (Wind
 }
 
 func (w *Windows) mergePage(page Page, encoded []byte, to func(Window) (Window, bool)) (int, error) {
-	if len(encoded) == 0 || encoded[0] != pageVersion {
-		return 0, fmt.Errorf("unknown page format: this version reads format %d: %w", pageVersion, ErrCorruptPage)
-	}
-	rest := encoded[1:]
-	first, perPage := int64(page)*w.program.perPage, uint64(w.program.perPage)
-	for n, previous := 0, int64(-1); ; n++ {
-		if len(rest) == 0 {
-			return n, nil
+	rest, err := w.program.pageBody(encoded)
+	first := int64(page) * w.program.perPage
+	for n, place := 0, int64(-1); ; n++ {
+		if err != nil || len(rest) == 0 {
+			return n, err
 		}
-		place, size := binary.Uvarint(rest)
-		longer := size > 1 && rest[size-1] == 0 // than necessary: AppendPage writes each place in one way only
-		if size <= 0 || longer || place >= perPage || int64(place) <= previous {
-			return n, fmt.Errorf("window is out of place: %w", ErrCorruptPage)
+		if place, rest, err = w.program.place(rest, place); err != nil {
+			return n, err
 		}
-		previous, rest = int64(place), rest[size:]
-		var err error
-		if window, wanted := to(Window(first + int64(place))); wanted {
+		if window, wanted := to(Window(first + place)); wanted {
 			rest, err = w.mergeStates(w.cell(window), rest)
 		} else {
 			rest, err = w.skipStates(rest)
-		}
-		if err != nil {
-			return n, err
 		}
 	}
 }
@@ -182,7 +172,7 @@ func (w *Windows) mergeStates(cell int, encoded []byte) ([]byte, error) {
 		before := w.bytesOf(i, cell)
 		rest, err := s.MergeEncoded(cell, encoded)
 		if err != nil {
-			return nil, fmt.Errorf("aggregate %s: %w: %w", w.program.Definition.Aggregates[i].Name, ErrCorruptPage, err)
+			return nil, w.program.corrupt(i, err)
 		}
 		w.bytes += w.bytesOf(i, cell) - before
 		encoded = rest

@@ -212,13 +212,19 @@ func (r *rig) payloads(all [][]byte, together int) [][]byte {
 }
 
 // invoke applies payloads in a new environment, over new stores in memory or over stores that keep nothing.
-func (r *rig) invoke(payloads [][]byte, inMemory bool) {
+func (r *rig) invoke(payloads [][]byte, inMemory bool) { r.deliver(r.handler(inMemory), payloads) }
+
+// handler returns the handler of a new environment.
+func (r *rig) handler(inMemory bool) *handler.Handler {
 	r.stores.Speed, r.stores.Seen = items{}, seen{}
 	if inMemory {
 		r.stores.Speed, r.stores.Seen = &memory.Speed{}, &memory.Seen{}
 	}
 	r.assemble()
-	h := handler.Handler{Speed: r.system.Speed(), Log: r.host.Log}
+	return &handler.Handler{Speed: r.system.Speed(), Log: r.host.Log}
+}
+
+func (r *rig) deliver(h *handler.Handler, payloads [][]byte) {
 	for _, payload := range payloads {
 		response, err := h.Invoke(context.Background(), payload)
 		if err != nil || string(response) != `{"batchItemFailures":[]}` {

@@ -85,7 +85,7 @@ func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool) []group {
 		i := slices.IndexFunc(all, func(g group) bool { return g.slot == s })
 		if i < 0 {
 			i = len(all)
-			all = append(all, group{slot: s})
+			all = append(all, group{slot: s, rows: make([]int32, 0, b.Len()-row)})
 		}
 		all[i].rows = append(all[i].rows, int32(row))
 	}

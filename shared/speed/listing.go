@@ -56,8 +56,8 @@ func (l *listing) add(set lifecycle.Set, s slot.Slot, keys []view.Key) {
 	}
 }
 
-// keysToList returns the keys of a slot's items that the cache does not know. The key of an item that it knows is listed:
-// this environment listed it before it wrote the item.
+// keysToList returns the keys of a slot's items that the cache does not know. The key of an item that it knows is
+// listed: this environment listed it before it wrote the item.
 func keysToList(items []item) []view.Key {
 	var keys []view.Key
 	for _, it := range items {

@@ -123,8 +123,8 @@ type merging struct {
 	merged  []byte             // the encoding
 }
 
-// merge writes the windows of both pages to merged, in order. Only the windows that both have are decoded to be changed;
-// those of the stored page alone are decoded to find their ends, and copied.
+// merge writes the windows of both pages to merged, in order. It changes only the windows that both pages have. It
+// reads those of the stored page alone to find their ends, and copies them.
 func (m *merging) merge(stored []byte, page DeltaPage) error {
 	rest, err := m.program.pageBody(stored)
 	m.merged = append(m.merged[:0], pageVersion)

@@ -93,9 +93,9 @@ func (d *distinct) merge(from *distinct, _ int) {
 
 func (d *distinct) bytes() int {
 	if d.dense {
-		return registerWords * 8
+		return 48 + registerWords*8
 	}
-	return len(d.hashes) * 8
+	return 48 + len(d.hashes)*8
 }
 
 // appendEncoded appends the number of hashes, and the hashes in order, 8 bytes each, the highest byte first. One more

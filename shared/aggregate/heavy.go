@@ -63,7 +63,7 @@ func (h *heavy) compare(a, b *counter) int {
 const counterBytes = 40
 
 func (h *heavy) bytes() int {
-	return len(h.counters)*counterBytes + len(h.texts) + len(h.wide)*naturalBytes
+	return 136 + len(h.counters)*counterBytes + len(h.texts) + len(h.wide)*naturalBytes
 }
 
 // newRow returns a heavy of one value, with weight 1, for setValue and setWeight.

@@ -39,7 +39,7 @@ func (m *firstMoment) decode(enc []byte, _ int) ([]byte, error) {
 }
 func (m *lastMoment) decode(enc []byte, _ int) ([]byte, error) { return m.moment.decode(enc, lastTag) }
 
-func (m *moment) bytes() int { return 56 + len(m.value.text) }
+func (m *moment) bytes() int { return 64 + len(m.value.text) }
 
 // keep replaces m by other where there is none yet, or where other compares to m as it has to.
 func (m *moment) keep(other *moment, replaces int) {

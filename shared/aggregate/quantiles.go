@@ -136,7 +136,7 @@ func (q *quantiles) insert(from quantiles, missing int) {
 	*q = all
 }
 
-func (q *quantiles) bytes() int { return len(*q) * 16 }
+func (q *quantiles) bytes() int { return 32 + len(*q)*16 }
 
 // appendEncoded appends the number of bins, and the bins in order. The first one is its number, as a signed varint, and
 // its count. Each other one is how many bins lie between it and the one before, and its count.

@@ -19,7 +19,7 @@ type sketch[S any] interface {
 
 	appendEncoded(dst []byte, most int) []byte
 
-	// bytes is what Sized says of a cell.
+	// bytes is what Sized says of a cell: the bytes of the sketchCell, and of what it points to.
 	bytes() int
 }
 

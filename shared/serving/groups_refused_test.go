@@ -94,7 +94,7 @@ func TestStatesAreBounded(t *testing.T) {
 		s.base(t, "/a", fmt.Sprint(i), horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T09:31:00Z", "2"},
 			amount{"2026-11-22T10:31:00Z", "2"})
 	}
-	count := s.p.Functions[0].MaxEncoded()
+	count := 32 + s.p.Functions[0].MaxEncoded() + 48 // a window, its count, and distinct without a hash
 	const hash = 8
 	const (
 		what  = "the selection has more than %d bytes of states in its rows, the maximum; narrow from and to"

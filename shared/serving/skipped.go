@@ -89,15 +89,20 @@ func (s skipped) in(start, end time.Time) []view.Skip {
 	return all
 }
 
-// setSkips sets what the view could not use in the windows of each row. Rows of several groups may share their windows.
+// setSkips sets what the view could not use in the windows of each row. Rows of several groups share their windows: what
+// was skipped in them is added up once.
 func (s skipped) setSkips(rows []Row) {
+	type span struct{ start, end int64 } // Unix milliseconds
+	added := map[span][]view.Skip{}
 	for i := range rows {
 		row := &rows[i]
-		if i > 0 && row.Start.Equal(rows[i-1].Start) && row.End.Equal(rows[i-1].End) {
-			row.Skips = rows[i-1].Skips
-			continue
+		of := span{row.Start.UnixMilli(), row.End.UnixMilli()}
+		skips, known := added[of]
+		if !known {
+			skips = s.in(row.Start, row.End)
+			added[of] = skips
 		}
-		row.Skips = s.in(row.Start, row.End)
+		row.Skips = skips
 	}
 }
 

@@ -121,6 +121,28 @@ func TestSkippedOfSomeWindowsIsExact(t *testing.T) {
 	}
 }
 
+// TestSkippedIsAddedUpOncePerStep checks that rows of several keys share what was skipped in their step: adding it up for
+// each row takes minutes where many windows have skipped events.
+func TestSkippedIsAddedUpOncePerStep(t *testing.T) {
+	s := newPageViews(t)
+	for _, path := range []string{"/a", "/b"} {
+		s.base(t, path, "200", horizon, amount{"2026-11-20T09:30:00Z", `"none"`}, amount{"2026-11-21T09:30:00Z", `"none"`})
+	}
+	r, err := s.ask("step=1d")
+	if err != nil || len(r.Rows) != 4 {
+		t.Fatalf("%d rows, %v", len(r.Rows), err)
+	}
+	for i, other := range []int{2, 3} { // the rows of /b, after those of /a
+		a, b := r.Rows[i].Skips, r.Rows[other].Skips
+		if len(a) == 0 || len(b) == 0 || &a[0] != &b[0] {
+			t.Errorf("the rows of %s skip %+v and %+v", r.Rows[i].Start, a, b)
+		}
+	}
+	if a, b := r.Rows[0].Skips, r.Rows[1].Skips; &a[0] == &b[0] {
+		t.Error("two steps share what was skipped")
+	}
+}
+
 // TestSkippedWindowsAreBounded checks that an answer reads the skipped events of the whole range as long as MaxRows
 // windows have any. Of more it reads MaxRows windows around now, or the first ones of the range, and says so.
 func TestSkippedWindowsAreBounded(t *testing.T) {

@@ -32,7 +32,11 @@ func (p *Program) NewWindows() *Windows {
 	return w
 }
 
-// Bytes is how many bytes of memory the states of w take. It is a count of what they hold: the same on every platform.
+// windowBytes is what a window takes besides its states.
+const windowBytes = 32
+
+// Bytes is how many bytes of memory the windows of w take, without the spare room of slices that have grown. It is a
+// count of what they hold: the same on every platform.
 func (w *Windows) Bytes() int { return w.bytes }
 
 func (p *Program) seconds() int64 { return p.windowMs / 1000 }
@@ -80,10 +84,13 @@ func (w *Windows) cell(window Window) int {
 	if !ok {
 		cell = len(w.cells)
 		w.cells[window] = cell
+		w.bytes += windowBytes
 		for i, s := range w.states {
 			s.Grow(cell + 1)
 			if w.sized[i] == nil {
 				w.bytes += w.program.Functions[i].MaxEncoded()
+			} else {
+				w.bytes += w.sized[i].Bytes(cell)
 			}
 		}
 	}

@@ -117,6 +117,9 @@ func (a *API) parse(q Question) (parser.Expr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadQuestion, err)
 	}
+	if err := checkLabels(expr); err != nil {
+		return nil, err
+	}
 	return expr, a.bounds.checkSubqueries(q, expr)
 }
 

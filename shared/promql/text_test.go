@@ -36,6 +36,11 @@ func refused(t *testing.T, f *servingtest.Fixture, bounds promql.Bounds, expr st
 	return refusal.Detail
 }
 
+// replaced is a call of label_replace.
+func replaced(expr, by string) string {
+	return `label_replace(` + expr + `, "x", "` + by + `", "user", "(.*)")`
+}
+
 // TestTexts checks that an expression that would take seconds to be read is refused.
 func TestTexts(t *testing.T) {
 	f := servingtest.New(t)
@@ -47,6 +52,11 @@ func TestTexts(t *testing.T) {
 		`a{b=~"` + strings.Repeat("(((a|b){10}){10}){10}", 100) + `"}`:           "more than 20000 states",
 		`label_replace(a, "b", "", "c", "` + strings.Repeat("a{900}", 30) + `")`: "more than 20000 states",
 		strings.Repeat("1", 20000):                                               "the maximum is 16384",
+
+		`label_replace(by_user_amount, "x", "` + strings.Repeat("$1", 20) + `", "user", "(.*)")`: "could make a label of 18062 bytes",
+		replaced(replaced(replaced(`vector(1)`, strings.Repeat("a", 1000)), strings.Repeat("$1", 9)),
+			strings.Repeat("$1", 9)): "could make a label of 81",
+		`label_join(by_user_amount, "x", ",", ` + strings.TrimSuffix(strings.Repeat(`"user",`, 12), ",") + `)`: "label_join could make",
 	} {
 		if got := refused(t, f, bounds, expr); !strings.Contains(got, want) {
 			t.Errorf("%.40s: %s, want %s", expr, got, want)
@@ -55,6 +65,7 @@ func TestTexts(t *testing.T) {
 	for _, expr := range []string{
 		`a{b=~"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"}`, `a{b=~"` + strings.Repeat("/a/path|", 1900) + `x"}`,
 		strings.Repeat("1+", 990) + "1",
+		replaced(replaced(replaced(`by_user_amount`, "$1-$1"), "a$1"), "$1$1$1$1"),
 	} {
 		api := promql.New(f.Serving, bounds, quiet)
 		_, err := api.Ask(t.Context(), promql.Question{Expr: expr, Start: f.Now(), End: f.Now()})

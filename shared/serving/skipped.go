@@ -89,8 +89,8 @@ func (s skipped) in(start, end time.Time) []view.Skip {
 	return all
 }
 
-// setSkips sets what the view could not use in the windows of each row. Rows of several groups share their windows: what
-// was skipped in them is added up once.
+// setSkips sets what the view could not use in the windows of each row. Rows of several groups share their windows:
+// what was skipped in them is added up once.
 func (s skipped) setSkips(rows []Row) {
 	type span struct{ start, end int64 } // Unix milliseconds
 	added := map[span][]view.Skip{}

@@ -8,8 +8,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// TestWindowsKnowTheirMemory checks Windows.Bytes against the heap, for windows with one event each. The bound of what a
-// query merges depends on it.
+// TestWindowsKnowTheirMemory checks Windows.Bytes against the heap, for windows with one event each. The bound of what
+// a query merges depends on it.
 func TestWindowsKnowTheirMemory(t *testing.T) {
 	const windows = 20_000
 	for _, expr := range []string{

@@ -245,7 +245,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "no-duplicates-in-speed", Design: "3.5",
 			Mistake: "speed does not remember the records that it has seen",
-			Edits:   []Edit{{seenFile, `			duplicate[row] = !r.fresh[i] &&`, `			duplicate[row] = row < 0 &&`}},
+			Edits:   []Edit{{seenFile, `			duplicate[row] = !r.fresh[i] &&`, `			duplicate[row] = row < 0 && !r.fresh[i] &&`}},
 		},
 		{
 			Name: "done-before-seen", Design: "3.5",

@@ -150,9 +150,7 @@ func stories() []story {
 			name:   "batch, the first run",
 			before: steps(send(1, 0, 20), wait(time.Second), send(2, 20, 20), deliver, wait(time.Minute)),
 			act:    tick,
-			must: []string{
-				"archive.List", "archive.Put", "catalog.Append", "base.Listed", "base.List", "base.Put", "catalog.PutView",
-			},
+			must:   []string{"archive.List", "archive.Put", "catalog.Append", "base.Load", "base.Put", "catalog.PutView"},
 		},
 		{
 			name: "batch, a run over existing items, with duplicates and a conflict",

@@ -24,6 +24,8 @@ func Seen(t *testing.T, open func(t *testing.T) viewstore.Seen) {
 			seenAfter},
 		{"Newest goes back from the newest item to the first that the caller does not want", seenNewest},
 		{"After and Newest return more items than a store returns at once", seenMany},
+		{"PutApplied replaces what has the same name, and no seen item", appliedReplace},
+		{"NewestApplied goes back from the last record to the first that the caller does not want", appliedNewest},
 		{"The caller owns what it passes and what it gets", seenOwned},
 		{"A call with an ended ctx returns an error, and a write can be retried", seenCancelled},
 	})
@@ -236,6 +238,10 @@ func seenCancelled(t *testing.T, s viewstore.Seen) {
 		"after": func(ctx context.Context) error { _, err := s.After(ctx, lane, ""); return err },
 		"newest": func(ctx context.Context) error {
 			return s.Newest(ctx, lane, func(viewstore.SeenItem) bool { return true })
+		},
+		"put applied": func(ctx context.Context) error { return s.PutApplied(ctx, appliedOf(lane, recordedAt, 1, 1)) },
+		"newest applied": func(ctx context.Context) error {
+			return s.NewestApplied(ctx, lane, func(viewstore.Applied) bool { return true })
 		},
 	}
 	for name, call := range calls {

@@ -18,8 +18,9 @@ import (
 type Seen struct {
 	Hook Hook
 
-	mu    sync.Mutex
-	items map[event.Lane][]*seenItem // sorted by last, then first sequence number
+	mu      sync.Mutex
+	items   map[event.Lane][]*seenItem         // sorted by last, then first sequence number
+	applied map[event.Lane][]viewstore.Applied // sorted alike
 }
 
 var _ viewstore.Seen = (*Seen)(nil)

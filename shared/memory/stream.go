@@ -114,6 +114,7 @@ func (s *Stream) put(partitionKey, hashKey string, data []byte) {
 		}}
 		if s.Now != nil {
 			record.Arrival = s.Now()
+			record.Put = event.MillisOf(record.Arrival)
 		}
 		sh.records = append(sh.records, record)
 		return

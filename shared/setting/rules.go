@@ -85,7 +85,14 @@ func Rules() []Rule {
 				s.StreamRetention,
 			)
 		}, "MaxStreamAge", "StreamRetention"),
-		above0("StreamRetention", func(s All) time.Duration { return s.StreamRetention }),
+		about(func(s All) string {
+			return want(
+				s.BeginWithin() > 0,
+				"StreamRetention=%s: must be above LongestInvocation + 2 x ClockMargin, %s: otherwise speed could not end before "+
+					"the stream drops what it works on",
+				s.StreamRetention, s.StreamRetention-s.BeginWithin(),
+			)
+		}, "StreamRetention", "LongestInvocation", "ClockMargin"),
 		notNegative("QueueRetention", func(s All) time.Duration { return s.QueueRetention }),
 		about(func(s All) string {
 			return want(

@@ -157,6 +157,12 @@ func (s All) RetainSeen() time.Duration {
 	return s.MaxStreamAge + s.QueueRetention + s.StreamRetention + s.SpeedWindow + 2*s.ClockMargin + s.LongestInvocation
 }
 
+// BeginWithin returns how long after the stream took a record speed may begin to apply it. An invocation that begins
+// later could still work when the stream drops the record.
+func (s All) BeginWithin() time.Duration {
+	return s.StreamRetention - s.LongestInvocation - 2*s.ClockMargin
+}
+
 // PublishWithin returns how long after the arrival of a request ingest still publishes it.
 func (s All) PublishWithin() time.Duration { return s.CommitWithin + s.PublishTime }
 

@@ -22,7 +22,8 @@ type considered struct {
 	sequences []event.Sequence
 	ends      []int // ends[i] is the number of rows in records 0 to i
 
-	identities []event.Identity // of the rows; replay has others
+	identities []event.Identity        // of the rows; replay has others
+	late       map[event.Sequence]bool // see lateOnes
 }
 
 // after returns the first row of the records above an applied position.

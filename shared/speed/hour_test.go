@@ -49,6 +49,12 @@ func (h *hour) Newest(_ context.Context, lane event.Lane, each func(viewstore.Se
 	return nil
 }
 
+func (h *hour) PutApplied(context.Context, viewstore.Applied) error { return nil }
+
+func (h *hour) NewestApplied(context.Context, event.Lane, func(viewstore.Applied) bool) error {
+	return nil
+}
+
 // item returns the item of a second. Its sequence numbers are below those of the fixture's records.
 func (h *hour) item(lane event.Lane, second int) viewstore.SeenItem {
 	arrival := h.end.Add(time.Duration(second)*time.Second - h.length)

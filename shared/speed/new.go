@@ -24,8 +24,9 @@ func New(stores Stores, settings setting.All, host setting.Host) *Speed {
 	return &Speed{
 		Archive: stores.Archive, Catalog: stores.Catalog, Programs: stores.Programs,
 		Items: stores.Items, Seen: stores.Seen, Codec: host.Codec, Layout: host.Layout,
-		Retain: settings.SpeedRetain, RetainSeen: settings.RetainSeen(), ClockMargin: clock.Margin(settings.ClockMargin),
-		Tries: settings.WriteTries, Parallel: host.Parallel, Now: host.Now, Log: host.Log,
+		Retain: settings.SpeedRetain, RetainSeen: settings.RetainSeen(), BeginWithin: settings.BeginWithin(),
+		ClockMargin: clock.Margin(settings.ClockMargin), Tries: settings.WriteTries,
+		Parallel: host.Parallel, Now: host.Now, Log: host.Log,
 	}
 }
 

@@ -14,38 +14,58 @@ import (
 // environments have considered in the lane, and stores the batch's own records as seen. The result is the same at every
 // delivery, because it depends on positions and stamps, and never on a clock.
 //
+// The rows of a late record that was not begun yet count as duplicates, too: it is passed over. dropSeen returns how
+// many rows these are.
+//
 // Source: docs/design.md 3.5.
-func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batch, kept considered) ([]bool, error) {
+func (s *Speed) dropSeen(
+	ctx context.Context, lane event.Lane, batch *event.Batch, kept considered,
+) (duplicate []bool, passed int, err error) {
 	if batch.Len() == 0 {
-		return nil, nil
+		return nil, 0, nil
 	}
 	m := s.lanes.of(lane)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, err := s.recall(ctx, m, lane, batch)
 	if err != nil {
-		return nil, fmt.Errorf("read seen items of lane %s: %w", lane, err)
+		return nil, 0, fmt.Errorf("read seen items of lane %s: %w", lane, err)
 	}
 	own := identify(batch, kept)
-	if err := s.record(ctx, m, old, lane, own); err != nil {
-		m.forget() // the store may or may not hold these records
-		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
+	passes := func(r ownRecord) bool {
+		return kept.late[r.Sequence] && !m.knows(r.SeenRecord) && (old == nil || !old.knows(r.SeenRecord))
 	}
-	duplicate := make([]bool, batch.Len())
+	begun := own
+	if kept.late != nil {
+		begun = slices.DeleteFunc(slices.Clone(own), passes)
+	}
+	if err := s.record(ctx, m, old, lane, begun); err != nil {
+		m.forget() // the store may or may not hold these records
+		return nil, 0, fmt.Errorf("put seen item of lane %s: %w", lane, err)
+	}
+	duplicate = make([]bool, batch.Len())
 	row := 0
 	for _, r := range own {
 		arrival, near := event.ArrivalOf(r.Request), m
 		if old != nil && !m.reaches(arrival.Add(-s.Layout.SpeedWindow)) {
 			near = old
 		}
+		passedOver := passes(r)
 		at := r.at
 		for i, identity := range r.Identities {
-			duplicate[row] = !r.fresh[i] && near.holds(identity, at, arrival)
+			duplicate[row] = passedOver || !r.fresh[i] && near.holds(identity, at, arrival)
 			row++
 			at.line++
 		}
+		if passedOver {
+			passed += len(r.Identities)
+		}
 	}
-	return duplicate, nil
+	if passed > 0 {
+		s.Log.WarnContext(ctx, "events passed over: the stream is about to drop their records; the sweep has them streamed "+
+			"again", "lane", lane, "events", passed)
+	}
+	return duplicate, passed, nil
 }
 
 // patience is how many windows further back than the newest arrival of the lane a stamp may lie so that the memory is

@@ -44,6 +44,9 @@ type Speed struct {
 	// RetainSeen is how long a seen item lives: the longer of the retentions of stream and republish queue, plus the speed
 	// window.
 	RetainSeen time.Duration
+	// BeginWithin is how long after the stream took a record speed may begin to apply it. Later, the stream could drop the
+	// record while speed works.
+	BeginWithin time.Duration
 	// ClockMargin is the most by which any function's clock may differ from the store's.
 	ClockMargin clock.Margin
 	// Tries is the number of attempts at writing one item.
@@ -70,6 +73,7 @@ type Report struct {
 	Records    int // number of records received
 	Events     int // number of events in them
 	Duplicates int // number of events that are copies of events seen before; they do not count
+	TooLate    int // number of events whose records are about to leave the stream; the sweep has them streamed again
 	SetAside   int // number of records that could not be decoded
 	Items      int // number of speed items written
 	// Views has the counts of each set of items: one set per live definition, and one per Kappa generation.
@@ -152,13 +156,15 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 	if err != nil {
 		return 0, err // applied positions would pass a record that was not considered, so the whole lane waits for it
 	}
-	duplicate, err := s.dropSeen(ctx, lane, batch, kept)
+	kept.late = s.lateOnes(l.records)
+	duplicate, passed, err := s.dropSeen(ctx, lane, batch, kept)
 	if err != nil {
 		return 0, err // a record that may not be stored as seen must not be considered
 	}
 	report.Events += batch.Len()
 	slots := rowsBySlot(batch, s.Layout.Slot, duplicate)
-	report.Duplicates += countTrue(duplicate)
+	report.Duplicates += countTrue(duplicate) - passed
+	report.TooLate += passed
 	lowest = len(l.records)
 	var all []error
 	for i, t := range live.targets {
@@ -171,6 +177,9 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 			lowest = min(lowest, first)
 			all = append(all, err)
 		}
+	}
+	if err := s.putApplied(ctx, lane, live, kept, lowest); err != nil {
+		return 0, err
 	}
 	return lowest, errors.Join(all...)
 }

@@ -22,6 +22,7 @@ type Entry struct {
 type Record struct {
 	PartitionKey string // the lane's name, unless somebody else wrote to the stream
 	Sequence     event.Sequence
+	Put          event.Millis // when the stream took it, by the stream's clock; 0: not known
 	Data         []byte
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/oklog/ulid/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
+	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -27,6 +29,9 @@ type lacking struct {
 	key     archive.Key
 	arrival event.Millis // of its request
 	lanes   []int        // the lanes that lack receipts
+	// begun are the lanes that have all receipts, where speed has not applied some of the events yet, as far as the sweep
+	// can see. Nothing is queued for them: speed drops what it has begun already.
+	begun []int
 }
 
 // dropOld removes the objects that arrived before an instant, and returns them.
@@ -46,18 +51,36 @@ func (f *found) dropOld(before event.Millis) (old []lacking) {
 type receipts struct {
 	open map[ulid.ULID]*open // the requests that still lack receipts
 	read event.Millis        // the last arrival among all requests found
+
+	// Where a view has nothing but what speed brings:
+	proven  bool // the lane's events must be applied, not only begun
+	applied []viewstore.Applied
+	met     []*open // the requests that have all receipts
+	begun   map[event.Identity]bool
 }
 
 type open struct {
+<<<<<<< HEAD
 	place  int                     // of the object in the manifest
 	events int                     // number of distinct events that it has in the lane
 	met    map[event.Identity]bool // nil until a record holds some of them
+=======
+	place  int // of the object in the manifest
+	events int // number of distinct events that it has in the lane
+	met    map[event.Identity]bool
+	proven bool // the events must be applied, not only begun
+>>>>>>> 462cde6 (speed, sweep: what speed has begun counts as streamed once it is applied; records about to leave the stream are not begun)
 }
 
-// take adds the receipts of a seen item, and says whether any request still lacks receipts.
+// take adds the receipts of a seen item, and says whether any older item can matter.
 func (r *receipts) take(item viewstore.SeenItem) bool {
 	for _, record := range item.Records {
 		r.read = max(r.read, event.ArrivalOf(record.Request))
+		if r.proven && !slices.ContainsFunc(r.applied, func(a viewstore.Applied) bool { return a.Covers(record.Sequence) }) {
+			for _, identity := range record.Identities {
+				r.begun[identity] = true
+			}
+		}
 		o := r.open[record.Request]
 		if o == nil {
 			continue
@@ -70,9 +93,57 @@ func (r *receipts) take(item viewstore.SeenItem) bool {
 		}
 		if len(o.met) >= o.events {
 			delete(r.open, record.Request)
+			r.met = append(r.met, o)
 		}
 	}
-	return len(r.open) > 0
+	return r.proven || len(r.open) > 0
+}
+
+// isBegun reports whether speed has begun, and perhaps not applied, an event of a request: its record, or that of any
+// copy. A copy that comes after it in the lane is a duplicate, so the event does not count by that one either.
+func (r *receipts) isBegun(o *open) bool {
+	for identity := range o.met {
+		if r.begun[identity] {
+			return true
+		}
+	}
+	return false
+}
+
+// readLane reads the receipts of a lane, back to what was recorded at an instant.
+func (t *tick) readLane(ctx context.Context, lane event.Lane, from event.Millis, r *receipts) error {
+	if r.proven {
+		r.begun = map[event.Identity]bool{}
+		err := t.Seen.NewestApplied(ctx, lane, func(applied viewstore.Applied) bool {
+			r.applied = append(r.applied, applied)
+			return applied.Recorded >= from
+		})
+		if err != nil {
+			return fmt.Errorf("read what speed has applied of lane %s: %w", lane, err)
+		}
+	}
+	err := t.Seen.Newest(ctx, lane, func(item viewstore.SeenItem) bool { return item.Recorded >= from && r.take(item) })
+	if err != nil {
+		return fmt.Errorf("read seen items of lane %s: %w", lane, err)
+	}
+	return nil
+}
+
+// provenFrom returns the first slot of which the sweep asks for more than receipts: the first from which a generation
+// gets its events from the stream alone. Batch brings all other generations what the stream drops.
+func (t *tick) provenFrom(ctx context.Context) (slot.Slot, error) {
+	from := slot.Slot(math.MaxInt64)
+	if err := t.readViews(ctx); err != nil {
+		return from, err
+	}
+	for _, v := range t.views {
+		for _, g := range v.Generations {
+			if !g.HasBase() && g.IsKept() && g.Lacks == 0 {
+				from = min(from, g.LiveFrom)
+			}
+		}
+	}
+	return from, nil
 }
 
 // find reads the receipts of a run's objects. Its memory grows with the run, and not with what else the lanes hold.
@@ -81,7 +152,11 @@ func (t *tick) find(ctx context.Context, run lifecycle.Run) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, objects, err := wantedOf(m)
+	proven, err := t.provenFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, objects, err := wantedOf(m, proven)
 	if err != nil {
 		return nil, err
 	}
@@ -90,30 +165,38 @@ func (t *tick) find(ctx context.Context, run lifecycle.Run) (*found, error) {
 	from := run.FirstArrival.Add(-t.ClockMargin.Apart())
 	for _, lane := range slices.Sorted(maps.Keys(all)) {
 		r := all[lane]
-		err := t.Seen.Newest(ctx, t.lane(lane), func(item viewstore.SeenItem) bool {
-			return item.Recorded >= from && r.take(item)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("read seen items of lane %s: %w", t.lane(lane), err)
+		if err := t.readLane(ctx, t.lane(lane), from, r); err != nil {
+			return nil, err
 		}
 		f.read[lane] = r.read
 		for _, o := range r.open {
-			object, ok := f.objects[o.place]
-			if !ok {
-				object = objects[o.place]
+			f.change(o.place, func(object *lacking) { object.lanes = append(object.lanes, lane) })
+		}
+		for _, o := range r.met {
+			if o.proven && r.isBegun(o) {
+				f.change(o.place, func(object *lacking) { object.begun = append(object.begun, lane) })
 			}
-			object.lanes = append(object.lanes, lane)
-			f.objects[o.place] = object
 		}
 	}
 	return f, nil
 }
 
+// change changes what an object lacks.
+func (f *found) change(place int, do func(*lacking)) {
+	object, ok := f.objects[place]
+	if !ok {
+		object = f.all[place]
+	}
+	do(&object)
+	f.objects[place] = object
+}
+
 // wantedOf returns the receipts that the objects of a manifest need, by lane, and the objects by place.
-func wantedOf(m runs.Manifest) (map[int]*receipts, []lacking, error) {
+// The events of slots from proven on must be applied.
+func wantedOf(m runs.Manifest, proven slot.Slot) (map[int]*receipts, []lacking, error) {
 	all, objects := map[int]*receipts{}, make([]lacking, len(m.Objects))
 	for place, object := range m.Objects {
-		_, request, err := archive.ParseEventsKey(object.Key)
+		at, request, err := archive.ParseEventsKey(object.Key)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -122,7 +205,12 @@ func wantedOf(m runs.Manifest) (map[int]*receipts, []lacking, error) {
 			if all[l.Lane] == nil {
 				all[l.Lane] = &receipts{open: map[ulid.ULID]*open{}}
 			}
+<<<<<<< HEAD
 			all[l.Lane].open[request] = &open{place: place, events: l.Events}
+=======
+			all[l.Lane].proven = all[l.Lane].proven || at >= proven
+			all[l.Lane].open[request] = &open{place, l.Events, map[event.Identity]bool{}, at >= proven}
+>>>>>>> 462cde6 (speed, sweep: what speed has begun counts as streamed once it is applied; records about to leave the stream are not begun)
 		}
 	}
 	return all, objects, nil

@@ -45,7 +45,25 @@ func (s SeenItem) First() event.Sequence { return s.Records[0].Sequence }
 // Last returns the sequence number of the item's last record.
 func (s SeenItem) Last() event.Sequence { return s.Records[len(s.Records)-1].Sequence }
 
-// Seen keeps seen items.
+// Applied says that speed has applied every record of a lane from First to Last, those included, to every set of items
+// that is live. A seen item says only that speed has begun: should its records leave the stream before speed has applied
+// them, nobody delivers them again. Its name is the lane with the last and the first sequence number.
+//
+// Source: docs/design.md 3.3.
+type Applied struct {
+	Lane        event.Lane
+	First, Last event.Sequence
+	// Recorded is when it was written, by the writer's clock. It limits how far back readers read.
+	Recorded event.Millis
+	Expires  Expiry
+}
+
+// Covers reports whether speed has applied the lane's record with this number.
+func (a Applied) Covers(s event.Sequence) bool {
+	return a.First.Compare(s) <= 0 && s.Compare(a.Last) <= 0
+}
+
+// Seen keeps seen items, and what speed has applied of them.
 //
 // Calls: safe for concurrent use. Reads are strongly consistent.
 type Seen interface {
@@ -61,4 +79,13 @@ type Seen interface {
 	// Newest calls each with the lane's items one by one, in the opposite order of their last record, until it returns
 	// false. The item is each's own for the time of the call: no more than a few are held at once, however many there are.
 	Newest(ctx context.Context, lane event.Lane, each func(SeenItem) (more bool)) error
+
+	// PutApplied writes what speed has applied. Writing it again replaces it. When PutApplied returns nil, it is durable.
+	//
+	// Errors: it may or may not have been written; retrying is safe.
+	PutApplied(ctx context.Context, applied Applied) error
+
+	// NewestApplied calls each with what speed has applied of the lane, in the opposite order of the last records, until
+	// it returns false.
+	NewestApplied(ctx context.Context, lane event.Lane, each func(Applied) (more bool)) error
 }

@@ -68,6 +68,7 @@ func record(d *jsontext.Decoder) (r stream.Record, arrival time.Time, err error)
 		return object(d, func(name string) error {
 			if name == "approximateArrivalTimestamp" && d.PeekKind() == '0' {
 				arrival, err = instant(d)
+				r.Put = event.MillisOf(arrival)
 				return err
 			}
 			return member(d, name, &r)
@@ -79,7 +80,7 @@ func record(d *jsontext.Decoder) (r stream.Record, arrival time.Time, err error)
 	return r, arrival, err
 }
 
-// instant reads a number of seconds since 1970, with up to three decimals. Only a metric uses it.
+// instant reads a number of seconds since 1970, with up to three decimals.
 func instant(d *jsontext.Decoder) (time.Time, error) {
 	token, err := d.ReadToken()
 	if err != nil {

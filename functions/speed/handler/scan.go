@@ -69,7 +69,7 @@ func (s *scanner) records() bool {
 // kinesis reads a member of kinesis.
 func (s *scanner) kinesis(member int, r *stream.Record) bool {
 	if kinesisMembers[member] == "approximateArrivalTimestamp" {
-		return s.arrival()
+		return s.arrival(r)
 	}
 	text, ok := s.text()
 	switch {
@@ -104,7 +104,7 @@ func (s *scanner) data(text []byte, r *stream.Record) bool {
 }
 
 // arrival reads a number of seconds since 1970.
-func (s *scanner) arrival() bool {
+func (s *scanner) arrival(r *stream.Record) bool {
 	s.skipSpace()
 	n := 0
 	for n < len(s.left) && (s.left[n]-'0' <= 9 || s.left[n] == '.') {
@@ -116,7 +116,9 @@ func (s *scanner) arrival() bool {
 		return false
 	}
 	s.left = s.left[n:]
-	if at := timeOf(seconds); s.oldest.IsZero() || at.Before(s.oldest) {
+	at := timeOf(seconds)
+	r.Put = event.MillisOf(at)
+	if s.oldest.IsZero() || at.Before(s.oldest) {
 		s.oldest = at
 	}
 	return true

@@ -71,8 +71,9 @@ func TestFaults(t *testing.T) {
 				return f.putSpeed(t, "20", "10", conflict)
 			}},
 			{Name: "seen: put", Prepare: f.putSeen},
+			{Name: "seen: put applied", Prepare: f.putApplied},
 		},
-		f.readBase(t), f.readSpeed(t), f.readSeen(t),
+		f.readBase(t), f.readSpeed(t), f.readSeen(t), f.readApplied(t),
 	))
 }
 
@@ -200,6 +201,54 @@ func (f *faults) putSeen(*testing.T) wiretest.Try {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		},
+	}
+}
+
+// putApplied puts what speed has applied. A wrong success here would leave a generation without events that nobody
+// brings.
+func (f *faults) putApplied(*testing.T) wiretest.Try {
+	s := f.seen()
+	f.opened++
+	ours := viewstore.Applied{Lane: event.Lane{Layout: f.opened, Count: 4, N: 1}, First: "1", Last: "2", Recorded: 1}
+	return wiretest.Try{
+		Do: func(ctx context.Context) error { return s.PutApplied(ctx, ours) },
+		Check: func(t *testing.T, err error) {
+			if err != nil {
+				need(t, s.PutApplied(t.Context(), ours)) // a retry is safe
+			}
+			got, readErr := newestApplied(t.Context(), s, ours.Lane)
+			need(t, readErr)
+			if diff := gocmp.Diff([]viewstore.Applied{ours}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		},
+	}
+}
+
+// newestApplied returns what speed has applied of a lane, in order.
+func newestApplied(ctx context.Context, s *dynamoviews.Seen, lane event.Lane) (all []viewstore.Applied, err error) {
+	err = s.NewestApplied(ctx, lane, func(a viewstore.Applied) bool {
+		all = append(all, a)
+		return true
+	})
+	slices.Reverse(all)
+	return all, err
+}
+
+// readApplied reads 60 items, which takes two requests.
+func (f *faults) readApplied(t *testing.T) []wiretest.Site {
+	lane := event.Lane{Layout: 1, Count: 16, N: 5}
+	var all []viewstore.Applied
+	for n := range 60 {
+		at := event.Sequence(strconv.Itoa(1000 + n))
+		all = append(all, viewstore.Applied{Lane: lane, First: at, Last: at, Recorded: event.Millis(n)})
+		need(t, f.seen().PutApplied(t.Context(), all[n]))
+	}
+	return []wiretest.Site{
+		reading("seen: newest applied in two requests", all, nil, func() func(context.Context) ([]viewstore.Applied, error) {
+			s := f.seen()
+			return func(ctx context.Context) ([]viewstore.Applied, error) { return newestApplied(ctx, s, lane) }
+		}),
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 //	speed  pk  length of the set (uvarint), set, "i", shard                sk  view key, slot, page, lane's name
 //	live   pk  length of the set (uvarint), set, "l", shard                sk  slot, name of the live keys
 //	seen   pk  0, lane's name                  sk  sequence number of the last record, of the first
+//	applied  pk  0, 0, lane's name            sk  as seen
 //
 // A shard is one byte. In a sort key, 255 comes after each byte 0 of a view key, and 0 0 after the key, so that no key
 // is the beginning of another one. Slot and page are 8 bytes, big-endian, the sign bit turned over, so that negative
@@ -184,9 +185,35 @@ func parseSpeedKey(stored table.Item) (k viewstore.SpeedKey, err error) {
 func lanePartition(lane event.Lane) []byte { return append([]byte{0}, lane.String()...) }
 
 func seenKey(item viewstore.SeenItem) table.Item {
-	order := make([]byte, 0, 2+len(item.Last())+len(item.First()))
-	order = appendSequence(appendSequence(order, item.Last()), item.First())
-	return table.KeyOf(table.Binary(lanePartition(item.Lane)), table.Binary(order))
+	return table.KeyOf(table.Binary(lanePartition(item.Lane)), table.Binary(laneOrder(item.First(), item.Last())))
+}
+
+// laneOrder is the sort key of an item about the records of a lane from one to another.
+func laneOrder(first, last event.Sequence) []byte {
+	return appendSequence(appendSequence(make([]byte, 0, 2+len(last)+len(first)), last), first)
+}
+
+func appliedPartition(lane event.Lane) []byte { return append([]byte{0}, lanePartition(lane)...) }
+
+func appliedKey(a viewstore.Applied) table.Item {
+	return table.KeyOf(table.Binary(appliedPartition(a.Lane)), table.Binary(laneOrder(a.First, a.Last)))
+}
+
+// parseLaneOrder reads the sort key of an item about the records of a lane.
+func parseLaneOrder(b []byte) (first, last event.Sequence, err error) {
+	for _, s := range []*event.Sequence{&last, &first} {
+		if len(b) == 0 || len(b)-1 < int(b[0]) || b[0] == 0 {
+			return "", "", fmt.Errorf("sort key ends in a sequence number of %d bytes", len(b))
+		}
+		*s, b = event.Sequence(b[1:1+int(b[0])]), b[1+int(b[0]):]
+		if _, ok := number(*s); !ok {
+			return "", "", fmt.Errorf("sort key has the sequence number %q: must be decimal digits", *s)
+		}
+	}
+	if len(b) > 0 {
+		return "", "", fmt.Errorf("sort key has %d unexpected bytes after two sequence numbers", len(b))
+	}
+	return first, last, nil
 }
 
 // appendSequence appends a sequence number so that the order of the bytes is the order of the numbers.

@@ -32,6 +32,9 @@ func (h *history) mappingSettings() eventsource.Settings {
 	s.ParallelizationFactor = 1 + h.random.IntN(3)
 	s.BisectBatchOnFunctionError = h.random.IntN(4) > 0
 	s.ReportBatchItemFailures = true
+	if h.expires {
+		s.MaximumRecordAge = h.streamRetention // it retries a batch until its records expire
+	}
 	return s
 }
 
@@ -49,6 +52,7 @@ func (h *history) polls() {
 		list = append(list, entry)
 	}
 	h.must(h.source.mapping.Shards(list))
+	h.expire(list)
 	for _, poll := range h.source.mapping.Polls() {
 		h.poll(poll)
 	}
@@ -81,7 +85,7 @@ func (h *history) poll(p eventsource.Poll) {
 	h.must(err)
 	records := make([]eventsource.Record, len(found))
 	for i, r := range found {
-		h.addRecord(r.Sequence, r.Data, r.Arrival)
+		h.addRecord(r)
 		records[i] = eventsource.Record{PartitionKey: r.PartitionKey, Sequence: r.Sequence, Data: r.Data, Arrival: r.Arrival}
 	}
 	h.must(h.source.mapping.Read(p.Shard, records, ended, h.clock))
@@ -96,7 +100,7 @@ func before(s event.Sequence) event.Sequence {
 // pump starts the invocations that are due, and schedules itself for the time when the next ones are due.
 func (h *history) pump() {
 	started, gaveUp := h.source.mapping.Invocations(h.clock)
-	if len(gaveUp) > 0 {
+	if len(gaveUp) > 0 && !h.expires {
 		h.fail(oracleSpeed, "the mapping gives up %d records", len(gaveUp[0].Records))
 	}
 	for _, i := range started {
@@ -126,13 +130,14 @@ func (h *history) start(i eventsource.Invocation) {
 		h.must(err)
 		h.pump()
 	}
-	if !h.isSpared() && h.chance(NotInvoked) || h.isDown(NotInvoked) {
+	if !h.isSpared() && h.chance(NotInvoked) || h.isDown(NotInvoked) || h.standsStill() && !h.halfway {
 		h.after(20*time.Millisecond, func() { finished(eventsource.Result{Outcome: eventsource.Throttled}) })
 		return
 	}
 	records := make([]stream.Record, len(i.Records))
 	for n, r := range i.Records {
-		records[n] = stream.Record{PartitionKey: r.PartitionKey, Sequence: r.Sequence, Data: r.Data}
+		records[n] = stream.Record{PartitionKey: r.PartitionKey, Sequence: r.Sequence, Put: event.MillisOf(r.Arrival),
+			Data: r.Data}
 	}
 	var (
 		applied int
@@ -145,7 +150,7 @@ func (h *history) start(i eventsource.Invocation) {
 		}
 	}
 	what := fmt.Sprintf("%s: %d records from %s", i.Shard, len(records), short(string(records[0].Sequence)))
-	h.invoke(speedRole, what, body, func(ok bool) {
+	inv := h.invoke(speedRole, what, body, func(ok bool) {
 		switch {
 		case !ok || failed != nil || !h.isSpared() && h.chance(ResultLost):
 			finished(eventsource.Result{Outcome: eventsource.FunctionError})
@@ -155,6 +160,7 @@ func (h *history) start(i eventsource.Invocation) {
 			finished(eventsource.Result{Outcome: eventsource.Returned})
 		}
 	})
+	h.noteGiven(inv, records)
 }
 
 // noteDone records that speed has reported these records as applied.
@@ -163,6 +169,10 @@ func (h *history) noteDone(records []stream.Record) {
 		if d := h.delivered[r.Sequence]; d.done == 0 {
 			d.done = h.step
 			h.checkRetention(d.put)
+			if h.isPassedOver(d) {
+				h.count(PassedOver)
+				h.expireRecord(d)
+			}
 		}
 	}
 }

@@ -269,7 +269,7 @@ func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows 
 				}
 			})
 			odd = odd || p.sample().at == timeless || len(p.variants) > 1
-			if p.record.done != 0 && p.record.done <= began && p.object.slot >= g.live {
+			if h.isApplied(p, began) && p.object.slot >= g.live {
 				least++
 			}
 		}
@@ -343,7 +343,7 @@ func (h *history) expectSpeed(g *generation, e *identity, place int, horizon slo
 		if !p.counts {
 			continue
 		}
-		done := p.record.done != 0 && p.record.done <= began
+		done := h.isApplied(p, began)
 		at := rowAt(rows, startOf(marks, reading{}, p.time()))
 		if at < 0 {
 			// There is no row. Its page may still be ahead of the answer; then a copy of the event is in another window, which

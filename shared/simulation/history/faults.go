@@ -43,6 +43,8 @@ const (
 	ShardsMerged // two shards become one
 	Trimmed      // records that are done leave the stream
 	Junk         // a record that ingest did not make
+	Expired      // a record leaves the stream before speed has applied it
+	BegunExpired // the same, and speed had stored it as seen
 
 	// Faults of schedules and deployments.
 	BatchTwice   // batch is invoked twice at once
@@ -71,6 +73,7 @@ const (
 	StreamDown
 	DynamoDown
 	S3Down
+	Halfway // speed cannot write items for longer than the stream keeps records
 
 	// Faults of clients.
 	Retried       // a client sends a request again, since no answer acknowledged it
@@ -108,6 +111,8 @@ const (
 	Audited         // an audit ended
 	Dropped         // a generation was dropped
 	DeadLetter      // the republish queue gave up a request
+	PassedOver      // speed passed a record over that was about to leave the stream
+	BroughtBack     // an event whose record had expired reached speed after all
 	TooOld          // republish refused an object that is too old for the stream
 	Passed          // the sweep passed a run by
 	OlderRelease    // an invocation by the older of two releases
@@ -132,13 +137,14 @@ var faultNames = [faults]string{
 	"timed out", "zombie", "result lost", "not invoked",
 	"cold start", "environment end",
 	"skewed clock", "mapping restarted", "poll failed", "poll short", "shard split", "shards merged", "records trimmed",
-	"junk record",
+	"junk record", "record expired unread", "record expired half applied",
 	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "sent again from the dead letters",
 	"definition changed", "view left out of the file", "queue delivered twice", "replay fired twice",
 	"replay not fired", "audit fired twice", "archive taken over",
 	"catalog set back", "operator switches", "operator rolls back", "operator drops",
 	"operator abandons", "operator rebuilds",
 	"operator asks for an audit", "stream down", "DynamoDB down", "S3 down",
+	"speed cannot write items",
 	"request retried", "acknowledgement unheard", "sent twice at once", "twice in one request",
 	"sent again at a window's edge", "sent again within the speed window", "sent again beyond the speed window",
 	"sent again beyond the batch window", "conflicting payload", "late event", "event from the future",
@@ -149,6 +155,7 @@ var faultNames = [faults]string{
 	"replay waited for the sweep",
 	"left to the live half",
 	"missing for a while after a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter",
+	"record passed over", "brought back after its record expired",
 	"too old for the stream", "run passed by", "invoked in the older release", "format refused by the older release",
 	"engine refused by the older release",
 	"lease taken", "waited after kills", "lease renewed", "lease of a killed function taken", "two hold a lease",

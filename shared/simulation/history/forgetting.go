@@ -60,7 +60,7 @@ func earlier(a, b time.Time) time.Time {
 // isSpared reports whether faults leave speed alone: the stream lags so far that speed could otherwise lose records
 // that it never read, which histories do not play.
 func (h *history) isSpared() bool {
-	if !h.forgets || h.calm {
+	if !h.forgets || h.calm || h.expires {
 		return false
 	}
 	if !h.clock.Before(h.sparedAt) {
@@ -154,7 +154,7 @@ func (h *history) isLacked(e *identity) bool {
 	if g == nil || g.lacks == 0 {
 		return false
 	}
-	return !slices.ContainsFunc(e.positions, func(p *position) bool { return p.counts && p.object.slot >= g.live }) &&
+	return !slices.ContainsFunc(e.positions, func(p *position) bool { return h.isCertain(p) && p.object.slot >= g.live }) &&
 		!slices.ContainsFunc(e.copies, func(c *copyOf) bool { return h.isReplayed(c, g) })
 }
 

@@ -246,7 +246,8 @@ func (h *history) idle(r role) *environment {
 
 // invoke runs a function in some environment. It calls onResult once: with true when the function has returned, with
 // false when it was killed or outlasted its timeout. In the last case the function may still be running.
-func (h *history) invoke(r role, what string, body func(ctx context.Context, e *environment), onResult func(ok bool)) {
+func (h *history) invoke(r role, what string, body func(ctx context.Context, e *environment),
+	onResult func(ok bool)) *invocation {
 	e := h.idle(r)
 	h.invoked++
 	if e.older {
@@ -260,6 +261,7 @@ func (h *history) invoke(r role, what string, body func(ctx context.Context, e *
 	h.line(inv.name, "begins", what, "")
 	h.after(h.timeouts[r], func() { h.timeout(inv) })
 	h.resume(inv)
+	return inv
 }
 
 // lambdaContext has a deadline in virtual time, by the environment's clock, and is never cancelled.

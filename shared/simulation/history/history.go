@@ -71,7 +71,7 @@ type Result struct {
 // Failure is the error of a history in which an oracle was violated.
 type Failure struct {
 	Seed   uint64
-	Kappa  bool   // whether RunKappa played the history
+	Kind   string // which of the functions Run played the history: "", "kappa" or "expiring"
 	Oracle string // the rule that must hold
 	Detail string // how the rule was violated
 	Trace  []byte
@@ -79,12 +79,12 @@ type Failure struct {
 
 // Error names the seed, the oracle, and the command that plays the history again.
 func (f *Failure) Error() string {
-	kappa := ""
-	if f.Kappa {
-		kappa = " -kappa"
+	kind := ""
+	if f.Kind != "" {
+		kind = " -" + f.Kind
 	}
 	return fmt.Sprintf("seed %d: %s: %s\nreplay: go test ./shared/simulation/history -run 'TestHistory$' -seed %d%s -v",
-		f.Seed, f.Oracle, f.Detail, f.Seed, kappa)
+		f.Seed, f.Oracle, f.Detail, f.Seed, kind)
 }
 
 // Run plays the history of one seed to its end. The error is a *Failure when an oracle was violated; the result then
@@ -94,6 +94,9 @@ func Run(seed uint64) (Result, error) { return run(seed, options{}) }
 // RunKappa plays a history that certainly has Kappa views. With an even seed, most histories send only such copies as
 // Lambda and Kappa views count alike.
 func RunKappa(seed uint64) (Result, error) { return run(seed, options{kappa: true}) }
+
+// RunExpiring plays a history in which records leave the stream before speed has applied them.
+func RunExpiring(seed uint64) (Result, error) { return run(seed, options{lapses: true}) }
 
 // Tamper breaks the world on purpose, to test the oracles. Every call of a function asks it first. When it returns
 // true, the call is not applied, and its caller gets a success.
@@ -136,10 +139,21 @@ type options struct {
 	// kappa makes sure that there are Kappa views. With an even seed, most histories then send only such copies as Lambda
 	// and Kappa views count alike.
 	kappa  bool
+	lapses bool            // records expire
 	adjust func(*settings) // changes the settings that were drawn
 	begin  func(*history)  // called before anything happens
 	end    func(*history)  // called when all work has ended
 	stands bool            // the history ends when its faults stop, since nothing can work
+}
+
+func (o options) kind() string {
+	switch {
+	case o.kappa:
+		return "kappa"
+	case o.lapses:
+		return "expiring"
+	}
+	return ""
 }
 
 // history is the state of a history while it is played.
@@ -200,12 +214,13 @@ func run(seed uint64, o options) (result Result, err error) {
 		h.spareCompiled()
 		result = h.result(seed)
 		if err == nil && h.violation != nil {
-			err = &Failure{Seed: seed, Kappa: o.kappa, Oracle: h.violation.Oracle, Detail: h.violation.Detail,
+			err = &Failure{Seed: seed, Kind: o.kind(), Oracle: h.violation.Oracle, Detail: h.violation.Detail,
 				Trace: result.Trace}
 		}
 	}()
 	h.settings = h.drawSettings()
 	h.settings.changes = h.drawChanges(seed)
+	h.drawExpiring(seed)
 	h.drawReleases(seed)
 	h.drawLeases(seed)
 	h.drawTakeOver(seed)

@@ -19,6 +19,7 @@ var (
 	first = flag.Uint64("first", 1, "the seed of the first history of TestHistories")
 	seed  = flag.Uint64("seed", 1, "the seed of the history that TestHistory plays")
 	kappa = flag.Bool("kappa", false, "whether TestHistory plays a history of TestLambdaIsKappa")
+	lapse = flag.Bool("expiring", false, "whether TestHistory plays a history of TestExpiring")
 )
 
 // TestHistory plays one history. With -v it prints the trace.
@@ -26,6 +27,9 @@ func TestHistory(t *testing.T) {
 	play := history.Run
 	if *kappa {
 		play = history.RunKappa
+	}
+	if *lapse {
+		play = history.RunExpiring
 	}
 	result, err := play(*seed)
 	if testing.Verbose() {
@@ -153,6 +157,42 @@ func TestEngines(t *testing.T) {
 		faults[history.DefinitionChanged], faults[history.EngineSwitched], faults[history.KappaToKappa])
 	if faults[history.EngineSwitched] == 0 {
 		t.Error("no generation of another version ever served")
+	}
+}
+
+// TestExpiring plays histories in which speed stands still for longer than the stream keeps its records. What the stream
+// drops must come back: through batch, and where a view has the stream alone, through the sweep; or the view says that it
+// lacks events.
+func TestExpiring(t *testing.T) {
+	var (
+		lock   sync.Mutex
+		faults history.Counts
+		met    = map[history.Fault]int{}
+	)
+	n := max(*seeds/4, 12)
+	kinds := []history.Fault{history.Expired, history.BegunExpired, history.PassedOver, history.BroughtBack}
+	each(n, func(i int) {
+		result, err := history.RunExpiring(*first + uint64(i))
+		lock.Lock()
+		defer lock.Unlock()
+		faults.Add(result.Faults)
+		for _, kind := range kinds {
+			if result.Faults[kind] > 0 {
+				met[kind]++
+			}
+		}
+		if err != nil {
+			t.Error(describe(err))
+		}
+	})
+	for _, kind := range kinds {
+		t.Logf("%10d  %s, in %d of %d histories", faults[kind], kind, met[kind], n)
+		if met[kind] == 0 {
+			t.Errorf("never: %s", kind)
+		}
+	}
+	if met[history.Expired] < n/2 {
+		t.Errorf("records expire in %d of %d histories, want at least half", met[history.Expired], n)
 	}
 }
 

@@ -172,7 +172,7 @@ func (h *history) isFirst(c *copyOf, live slot.Slot) bool {
 // isLeft reports whether the live half has counted a copy within the window of this one.
 func (h *history) isLeft(c *copyOf, live slot.Slot) bool {
 	return slices.ContainsFunc(c.positions, func(p *position) bool {
-		return p.counts && p.object.slot >= live && h.isNear(c, p.copyOf)
+		return p.counts && !p.record.isUnknown() && p.object.slot >= live && h.isNear(c, p.copyOf)
 	})
 }
 
@@ -251,7 +251,7 @@ func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 		}
 		for _, c := range o.copies {
 			replayed := o.slot < g.live && o.run <= g.at(h.step)
-			streamed := o.slot >= g.live && c.isStreamed()
+			streamed := o.slot >= g.live && c.isDelivered()
 			if !replayed && !streamed {
 				h.fail(oracleComplete, "view %s is complete through run %d, but event %d of %s of run %d is neither replayed "+
 					"nor streamed", viewNames[g.view],
@@ -286,7 +286,7 @@ func (h *history) kappaBounds(g *generation, at cell, began uint64) (all state, 
 	for _, p := range h.counting[at] {
 		if p.object.slot >= g.live {
 			add(p.copyOf)
-			if p.record.done != 0 && p.record.done <= began {
+			if h.isApplied(p, began) {
 				least++
 			}
 		}
@@ -332,7 +332,7 @@ func (h *history) checkKappaMarks(g *generation, key string, rows []seenRow, beg
 	for place, e := range all {
 		for _, p := range e.positions {
 			if p.counts && p.object.slot >= g.live {
-				h.expectKappa(p.copyOf, place, rows, p.record.done != 0 && p.record.done <= began, "its record is applied")
+				h.expectKappa(p.copyOf, place, rows, h.isApplied(p, began), "its record is applied")
 			}
 		}
 		for _, c := range e.copies {

@@ -308,7 +308,7 @@ func (h *history) onSwept(run uint64) {
 		}
 		for _, c := range o.copies {
 			switch {
-			case c.isStreamed() || !h.layout.Streams(o.slot):
+			case c.isDelivered() || c.isStreamed() && !h.hasOnlyStream(c) || !h.layout.Streams(o.slot):
 			case h.isPassedBy(c):
 				if o.run == run {
 					h.count(Passed)

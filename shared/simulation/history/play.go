@@ -112,7 +112,7 @@ func (h *history) settleDown(from time.Time) {
 	var streamed []*position
 	for _, e := range h.identities {
 		for _, p := range e.positions {
-			if e.acked && p.counts {
+			if e.acked && h.isCertain(p) {
 				streamed = append(streamed, p)
 			}
 		}
@@ -127,7 +127,7 @@ func (h *history) settleDown(from time.Time) {
 	}
 	var live []*identity
 	for _, p := range streamed {
-		if p.object.slot >= h.liveFrom(marks) {
+		if p.object.slot >= h.liveFrom(marks) && h.isCertain(p) {
 			live = append(live, p.identity)
 		}
 	}
@@ -251,6 +251,9 @@ func (h *history) checkQuietKey(v int, key string) {
 	}
 	g := h.generations[a.Generation].of(v)
 	if g.kappa {
+		if h.hasDoubts(g) {
+			return
+		}
 		h.checkQuietKappa(g, key, a)
 		return
 	}

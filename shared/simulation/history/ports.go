@@ -20,6 +20,11 @@ func (p port) call(k kind, name, key string, do func() error) error {
 	if p.stack.layout.Number != h.layout.Number {
 		h.count(OldStackWoke)
 	}
+	if p.role == speedRole && name == "speed.Put" && h.halfway && h.standsStill() {
+		h.count(Halfway)
+		h.note(inv, name, key, "down")
+		return errDown
+	}
 	if h.isDown(k.service) && !(p.role == speedRole && h.isSpared()) {
 		h.count(k.service)
 		h.note(inv, name, key, "down")

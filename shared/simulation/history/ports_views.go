@@ -146,7 +146,29 @@ func (s speedPort) Drop(_ context.Context, set lifecycle.Set, after string) (str
 type seenPort struct{ port }
 
 func (s seenPort) Put(_ context.Context, item viewstore.SeenItem) error {
-	return s.call(writeDynamo, "seen.Put", item.Lane.String(), func() error { return s.stack.seen.Put(everywhere, item) })
+	return s.call(writeDynamo, "seen.Put", item.Lane.String(), func() error {
+		err := s.stack.seen.Put(everywhere, item)
+		if err == nil && s.isChecked() {
+			s.h.noteBegun(item)
+		}
+		return err
+	})
+}
+
+func (s seenPort) PutApplied(_ context.Context, applied viewstore.Applied) error {
+	return s.call(writeDynamo, "seen.PutApplied", applied.Lane.String(), func() error {
+		err := s.stack.seen.PutApplied(everywhere, applied)
+		if err == nil && s.isChecked() {
+			s.h.noteApplied(applied)
+		}
+		return err
+	})
+}
+
+func (s seenPort) NewestApplied(_ context.Context, lane event.Lane, each func(viewstore.Applied) bool) error {
+	return s.call(readDynamo, "seen.NewestApplied", lane.String(), func() error {
+		return s.stack.seen.NewestApplied(everywhere, lane, each)
+	})
 }
 
 func (s seenPort) After(_ context.Context, lane event.Lane, last event.Sequence) ([]viewstore.SeenItem, error) {

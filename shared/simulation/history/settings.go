@@ -43,6 +43,7 @@ type settings struct {
 	skews map[role]time.Duration
 
 	forgetting
+	expiring
 	releases
 	takeOver
 

@@ -7,11 +7,11 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
 )
@@ -142,31 +142,47 @@ func (h *history) addEntries(layout archive.Layout, entries []stream.Entry) erro
 // addRecord adds a record that the mapping has read, and decides which of its lines count. A position counts when no
 // earlier position of the lane holds the identity with a stamp within the window of its own (design 3.5). All copies of
 // an event go through one lane, and a lane is read in order, so the earlier positions are known.
-func (h *history) addRecord(sequence event.Sequence, data []byte, put time.Time) {
-	if _, known := h.delivered[sequence]; known {
+func (h *history) addRecord(found memory.StreamRecord) {
+	if _, known := h.delivered[found.Sequence]; known {
 		return
 	}
-	r := &record{sequence: sequence, put: put}
-	h.delivered[sequence] = r
-	lines, ok := h.published[string(data)]
+	r := &record{sequence: found.Sequence, lane: found.PartitionKey, put: found.Arrival}
+	h.delivered[r.sequence] = r
+	lines, ok := h.published[string(found.Data)]
 	r.junk = !ok
 	for _, c := range lines {
-		p := &position{copyOf: c, record: r, counts: true}
-		for _, earlier := range c.positions {
-			if apart(earlier.arrival(), c.arrival()) <= h.layout.SpeedWindow.Milliseconds() {
-				p.counts = false
-				break
-			}
-		}
+		p := &position{copyOf: c, record: r}
 		c.positions = append(c.positions, p)
-		if p.counts {
-			c.each(func(at cell, _ *big.Int) {
-				h.noteCell(at)
-				h.counting[at] = append(h.counting[at], p)
-			})
+		if h.mayCount(p) {
+			h.enter(p)
+		}
+		if c.expired {
+			h.count(BroughtBack)
 		}
 		r.lines = append(r.lines, p)
 	}
+}
+
+// mayCount reports whether no earlier position of the lane holds the identity within the speed window.
+func (h *history) mayCount(p *position) bool {
+	for _, earlier := range p.identity.positions {
+		if earlier == p {
+			break
+		}
+		if h.isNear(p.copyOf, earlier.copyOf) && !earlier.record.isUnknown() {
+			return false
+		}
+	}
+	return true
+}
+
+// enter makes a position count in its cells.
+func (h *history) enter(p *position) {
+	p.counts = true
+	p.each(func(at cell, _ *big.Int) {
+		h.noteCell(at)
+		h.counting[at] = append(h.counting[at], p)
+	})
 }
 
 // noteCell records that a cell may hold something.

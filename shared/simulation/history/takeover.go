@@ -135,6 +135,7 @@ type ofStack struct {
 	pointers    map[view.Name]lifecycle.View           // the views as last seen
 	stuck       map[lifecycle.GenerationID]bool        // those that replay cannot continue
 	holders     map[string]holder                      // of leases, by name
+	doubtful    []*record                              // expired records that speed may have begun (expiring.go)
 }
 
 // itemsAtOnce is how many items of a key one answer of a store has. It is small, so that much may come between two

@@ -92,6 +92,7 @@ type copyOf struct {
 	nth     int  // place in archive order, from 1; 0 while no committed run holds it
 	counted bool // the run that holds it counts it
 	dropped bool // the run that holds it drops it as a duplicate
+	expired bool // a record with it expired
 }
 
 func (c *copyOf) sample() *sample { return &c.variants[c.variant] }
@@ -120,6 +121,14 @@ type record struct {
 	junk     bool
 	put      time.Time
 	done     uint64 // the step at which speed first reported it as applied; 0: never
+
+	// In histories in which records expire (expiring.go):
+	lane    string
+	given   []*invocation // the invocations that got it
+	begun   bool          // speed has stored it as seen
+	applied bool          // speed has stored that it has applied it
+	expired bool          // it left the stream before speed had reported it as applied
+	halved  bool          // it was begun when it expired
 }
 
 // position is one line of a record.

@@ -116,7 +116,7 @@ func (h *history) checkStates() {
 		for _, stored := range v.Generations {
 			g := h.generations[stored.ID]
 			if !g.kappa || !stored.IsKept() || stored.State == lifecycle.Announced || stored.Run != h.head() ||
-				stored.Horizon < stored.LiveFrom {
+				stored.Horizon < stored.LiveFrom || h.hasDoubts(g) {
 				continue
 			}
 			h.checkStatesOf(g)

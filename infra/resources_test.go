@@ -102,8 +102,8 @@ func TestStream(t *testing.T) {
 	want(t, "mode", r.property("StreamModeDetails", "StreamMode"), "{Fn::If: [OnDemand, ON_DEMAND, PROVISIONED]}")
 	want(t, "shards", r.property("ShardCount"), "{Fn::If: [OnDemand, !Ref AWS::NoValue, !Ref Shards]}")
 	want(t, "condition OnDemand", at(store.root, "Conditions", "OnDemand"), "{Fn::Equals: [!Ref Shards, 0]}")
-	if least := number(t, store.parameter("StreamRetention")["MinValue"]); least < 72 {
-		t.Errorf("retention may be %d hours; minimum is 72", least)
+	if least := number(t, store.parameter("StreamRetention")["MinValue"]); least < 24 {
+		t.Errorf("retention may be %d hours; minimum is 24", least)
 	}
 	if r.property("Name") != nil {
 		t.Error("the stream has a fixed name")

@@ -34,8 +34,8 @@ func TestRules(t *testing.T) {
 	launchtest.New(t)
 	for _, c := range []struct{ name, value, part string }{
 		{"SPEED_RETAIN", "72h", "SPEED_RETAIN=72h0m0s"}, {"STREAM_RETENTION", "0s", "STREAM_RETENTION=0s"},
-		{"STREAM_RETENTION", "168h", "STREAM_RETENTION, 168h0m0s"}, {"MAX_STREAM_AGE", "71h", "MAX_STREAM_AGE=71h0m0s"},
-		{"MAX_STREAM_AGE", "96h", "SPEED_RETAIN=168h0m0s: must be above MAX_STREAM_AGE + STREAM_RETENTION, 168h0m0s"},
+		{"STREAM_RETENTION", "168h", "STREAM_RETENTION, 168h0m0s"}, {"MAX_STREAM_AGE", "23h", "MAX_STREAM_AGE=23h0m0s"},
+		{"MAX_STREAM_AGE", "144h", "SPEED_RETAIN=168h0m0s: must be above MAX_STREAM_AGE + STREAM_RETENTION, 168h0m0s"},
 		{"SPEED_WINDOW", "25h", "SPEED_WINDOW=25h0m0s"},
 		{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"},
 	} {

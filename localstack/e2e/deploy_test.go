@@ -178,7 +178,7 @@ func TestDeployment(t *testing.T) {
 func openLayout(ctx context.Context, t *testing.T, d target, s deployment.Stack) {
 	t.Helper()
 	settings := setting.Default()
-	settings.Slot = 2 * time.Minute
+	settings.Slot, settings.Lanes = 2*time.Minute, 4
 	archive := s3archive.New(d.S3, s.Outputs["ArchiveBucket"])
 	if _, err := settings.OpenLayout(ctx, archive, s.Outputs["StreamName"], rand.Reader, time.Now); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 func Deploy(ctx context.Context, root, endpoint string, out io.Writer, given map[string]string) error {
 	parameters := map[string]string{
 		"ReadStream": "false", // our own poller reads the stream as Lambda does
+		"Lanes":      "4",     // several lanes share a shard
 		"Shards":     strconv.Itoa(shards), "DeletionProtection": "false",
 	}
 	maps.Copy(parameters, given)

@@ -86,11 +86,11 @@ func Rules() []Rule {
 			)
 		}, "MaxStreamAge", "StreamRetention"),
 		about(func(s All) string {
+			work := s.LongestInvocation + 2*s.ClockMargin
 			return want(
-				s.BeginWithin() > 0,
-				"StreamRetention=%s: must be above LongestInvocation + 2 x ClockMargin, %s: otherwise speed could not end before "+
-					"the stream drops what it works on",
-				s.StreamRetention, s.StreamRetention-s.BeginWithin(),
+				s.StreamRetention > work,
+				"StreamRetention=%s: must be above %s, so that speed ends before the stream drops what it works on",
+				s.StreamRetention, work,
 			)
 		}, "StreamRetention", "LongestInvocation", "ClockMargin"),
 		notNegative("QueueRetention", func(s All) time.Duration { return s.QueueRetention }),

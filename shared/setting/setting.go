@@ -136,11 +136,11 @@ type All struct {
 // Default returns the default settings. No other place defines a default.
 func Default() All {
 	return All{
-		Slot: 5 * time.Minute, Layout: 1, Lanes: 4, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour,
+		Slot: 5 * time.Minute, Layout: 1, Lanes: 1, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour,
 		ClockMargin: 30 * time.Second, ClockUnit: clock.Second, CommitWithin: 10 * time.Second, MaxBody: 4 << 20,
 		SealDelay: time.Minute, BatchEvery: time.Minute, Lookback: 3 * time.Hour, RunBytes: 16 << 20,
 		SweepAfter: 10 * time.Minute, MaxStreamAge: 72 * time.Hour, PublishTime: 29 * time.Second,
-		StreamRetention: 72 * time.Hour, QueueRetention: 4 * 24 * time.Hour, SpeedRetain: 7 * 24 * time.Hour,
+		StreamRetention: 24 * time.Hour, QueueRetention: 4 * 24 * time.Hour, SpeedRetain: 7 * 24 * time.Hour,
 		RetainFor: 24 * time.Hour, ConfirmWithin: 10 * time.Second, DropGrace: time.Minute,
 		ReplayBytes: 32 << 20, AuditEvery: 24 * time.Hour, LeaseFor: 2 * time.Minute, LongestInvocation: 15 * time.Minute,
 		MaxRows: 10_000, MaxKeys: 5_000, MaxRead: 256 << 20, MaxMerged: 128 << 20, MaxAnswer: 6 << 20,

@@ -77,9 +77,9 @@ func TestCheck(t *testing.T) {
 		{"PublishTime=-1ns", func(s *setting.All) { s.PublishTime = -1 }, func(s *setting.All) { s.PublishTime = 0 }},
 		{
 			"MaxStreamAge=59m59s: must be at least SpeedWindow, 1h0m0s", func(s *setting.All) {
-				s.StreamRetention, s.MaxStreamAge = 1, time.Hour-time.Second
+				s.StreamRetention, s.MaxStreamAge = 17*time.Minute, time.Hour-time.Second
 			},
-			func(s *setting.All) { s.StreamRetention, s.MaxStreamAge = 1, time.Hour },
+			func(s *setting.All) { s.StreamRetention, s.MaxStreamAge = 17*time.Minute, time.Hour },
 		},
 		{
 			"MaxStreamAge=72h0m0s: must be at least Slot + SealDelay + 2 x SweepAfter, 72h6m0s", func(s *setting.All) {
@@ -88,19 +88,19 @@ func TestCheck(t *testing.T) {
 			func(s *setting.All) { s.SweepAfter = 36*time.Hour - 3*time.Minute },
 		},
 		{
-			"MaxStreamAge=71h59m59s: must be at least StreamRetention, 72h0m0s", func(s *setting.All) {
-				s.MaxStreamAge = 72*time.Hour - time.Second
+			"MaxStreamAge=23h59m59s: must be at least StreamRetention, 24h0m0s", func(s *setting.All) {
+				s.MaxStreamAge = 24*time.Hour - time.Second
 			},
-			func(s *setting.All) { s.MaxStreamAge = 72 * time.Hour },
+			func(s *setting.All) { s.MaxStreamAge = 24 * time.Hour },
 		},
-		{"StreamRetention=0s", func(s *setting.All) {
-			s.StreamRetention = 0
-		}, func(s *setting.All) { s.StreamRetention = 1 }},
+		{"StreamRetention=16m0s: must be above 16m0s, so that speed ends before", func(s *setting.All) {
+			s.StreamRetention = 16 * time.Minute
+		}, func(s *setting.All) { s.StreamRetention = 16*time.Minute + 1 }},
 		{"QueueRetention=-1ns", func(s *setting.All) {
 			s.QueueRetention = -1
 		}, func(s *setting.All) { s.QueueRetention = 0 }},
 		{
-			"SpeedRetain=144h0m0s: must be above MaxStreamAge + StreamRetention, 144h0m0s",
+			"SpeedRetain=96h0m0s: must be above MaxStreamAge + StreamRetention, 96h0m0s",
 			func(s *setting.All) { s.SpeedRetain = s.MaxStreamAge + s.StreamRetention },
 			func(s *setting.All) { s.SpeedRetain = s.MaxStreamAge + s.StreamRetention + 1 },
 		},
@@ -189,7 +189,7 @@ func TestOpenLayout(t *testing.T) {
 	}
 	settings.Lanes = 8
 	_, err = settings.OpenLayout(t.Context(), store, "other", key(), now)
-	if err == nil || !strings.Contains(err.Error(), "lane count 4, not 8") ||
+	if err == nil || !strings.Contains(err.Error(), "lane count 1, not 8") ||
 		!strings.Contains(err.Error(), "stream stream, not other") {
 		t.Errorf("other settings: %v", err)
 	}

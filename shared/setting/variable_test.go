@@ -102,7 +102,7 @@ func TestRulesNameWhatTheyLookAt(t *testing.T) {
 	broken := setting.All{ // every rule, as far as that goes
 		Lanes: -1, SpeedWindow: -1, DedupeWindow: -2, ClockMargin: -1, ClockUnit: -3, CommitWithin: -1, SealDelay: -time.Hour,
 		BatchEvery: -1,
-		Lookback:   -2 * time.Hour, SweepAfter: -1, PublishTime: -1, MaxStreamAge: -24 * time.Hour, StreamRetention: -1,
+		Lookback:   -2 * time.Hour, SweepAfter: -1, PublishTime: -1, MaxStreamAge: -24 * time.Hour, StreamRetention: -3,
 		QueueRetention: -1, SpeedRetain: -25 * time.Hour, RetainFor: -1, ConfirmWithin: -1,
 		DropGrace: -1, ReplayTickBytes: -1, ShadowPercent: -1, KeyGrace: -1,
 	}

@@ -107,7 +107,7 @@ func (r *rig) id(at time.Time) (ulid.ULID, error) {
 
 func settings() setting.All {
 	s := setting.Default()
-	s.RunBytes = 1 << 30 // everything in one run
+	s.Lanes, s.RunBytes = 4, 1<<30 // everything in one run
 	return s
 }
 

@@ -169,7 +169,7 @@ func Settings() setting.All {
 	s.Slot, s.CommitWithin, s.ClockMargin, s.SealDelay = Slot, CommitWithin, ClockMargin, SealDelay
 	s.ClockUnit = 0 // the clock of the archive in memory is exact
 	s.SweepAfter, s.Lookback, s.RetainFor, s.DropGrace = SweepAfter, time.Hour, RetainFor, DropGrace
-	s.PublishTime, s.MaxStreamAge = 0, MaxStreamAge
+	s.Lanes, s.PublishTime, s.MaxStreamAge = 4, 0, MaxStreamAge
 	s.StreamRetention, s.QueueRetention = 24*time.Hour, 24*time.Hour // stories leave records and messages there this long
 	s.WriteTries, s.LeaseFor = 3, 0                                  // a story plays the next tick at once
 	return s

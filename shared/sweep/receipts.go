@@ -55,21 +55,15 @@ type receipts struct {
 	// Where a view has nothing but what speed brings:
 	proven  bool // the lane's events must be applied, not only begun
 	applied []viewstore.Applied
-	met     []*open // the requests that have all receipts
+	met     []*open // those requests whose receipts are all there
 	begun   map[event.Identity]bool
 }
 
 type open struct {
-<<<<<<< HEAD
 	place  int                     // of the object in the manifest
 	events int                     // number of distinct events that it has in the lane
 	met    map[event.Identity]bool // nil until a record holds some of them
-=======
-	place  int // of the object in the manifest
-	events int // number of distinct events that it has in the lane
-	met    map[event.Identity]bool
-	proven bool // the events must be applied, not only begun
->>>>>>> 462cde6 (speed, sweep: what speed has begun counts as streamed once it is applied; records about to leave the stream are not begun)
+	proven bool                    // the events must be applied, not only begun
 }
 
 // take adds the receipts of a seen item, and says whether any older item can matter.
@@ -93,7 +87,9 @@ func (r *receipts) take(item viewstore.SeenItem) bool {
 		}
 		if len(o.met) >= o.events {
 			delete(r.open, record.Request)
-			r.met = append(r.met, o)
+			if o.proven {
+				r.met = append(r.met, o)
+			}
 		}
 	}
 	return r.proven || len(r.open) > 0
@@ -173,7 +169,7 @@ func (t *tick) find(ctx context.Context, run lifecycle.Run) (*found, error) {
 			f.change(o.place, func(object *lacking) { object.lanes = append(object.lanes, lane) })
 		}
 		for _, o := range r.met {
-			if o.proven && r.isBegun(o) {
+			if r.isBegun(o) {
 				f.change(o.place, func(object *lacking) { object.begun = append(object.begun, lane) })
 			}
 		}
@@ -205,12 +201,8 @@ func wantedOf(m runs.Manifest, proven slot.Slot) (map[int]*receipts, []lacking, 
 			if all[l.Lane] == nil {
 				all[l.Lane] = &receipts{open: map[ulid.ULID]*open{}}
 			}
-<<<<<<< HEAD
-			all[l.Lane].open[request] = &open{place: place, events: l.Events}
-=======
 			all[l.Lane].proven = all[l.Lane].proven || at >= proven
-			all[l.Lane].open[request] = &open{place, l.Events, map[event.Identity]bool{}, at >= proven}
->>>>>>> 462cde6 (speed, sweep: what speed has begun counts as streamed once it is applied; records about to leave the stream are not begun)
+			all[l.Lane].open[request] = &open{place: place, events: l.Events, proven: at >= proven}
 		}
 	}
 	return all, objects, nil

@@ -1,6 +1,7 @@
 package mutants
 
 const (
+	appliedFile   = "shared/speed/applied.go"
 	decideFile    = "shared/sweep/decide.go"
 	waitsFile     = "shared/sweep/waits.go"
 	lifecycleFile = "shared/lifecycle/lifecycle.go"
@@ -16,6 +17,7 @@ func ofSweep() []Mutant {
 	}
 	const lag = "requests that are too frequent only lengthen a lag, which the oracles of histories see if it is far " +
 		"too long"
+	const expiring = "of the histories that mutants meet, few have records that expire"
 	const age = "the story says what becomes of it; in histories a rebuild mends it"
 	return []Mutant{
 		{
@@ -71,6 +73,32 @@ func ofSweep() []Mutant {
 			Mistake: "the sweep does not record what it has queued",
 			Edits:   []Edit{{waitsFile, `	if t.waits == nil || !t.waits.changed {`, `	if t.waits != nil || !t.waits.changed {`}},
 			Killer:  story("TestSweepOfAStreamThatLags", lag),
+		},
+		{
+			Name: "receipts-prove-delivery", Design: "3.1",
+			Mistake: "the sweep takes events for delivered that speed has begun and never applied",
+			Edits:   []Edit{{receiptsFile, `if r.isBegun(o) {`, `if r.isBegun(o) && o.events == 0 {`}},
+			Killer:  story("TestExpiredHalfApplied", expiring),
+		},
+		{
+			Name: "applied-whatever-failed", Design: "3.3",
+			Mistake: "speed stores that it has applied records, although it failed to",
+			Edits: []Edit{{"shared/speed/speed.go", `s.putApplied(ctx, lane, live, kept, lowest)`,
+				`s.putApplied(ctx, lane, live, kept, len(l.records))`}},
+			Killer: story("TestExpiredHalfApplied", expiring),
+		},
+		{
+			Name: "late-records-are-begun", Design: "3.3",
+			Mistake: "speed begins records that the stream is about to drop",
+			Edits:   []Edit{{appliedFile, `		late[r.Sequence] = true`, `		late[""] = true`}},
+			Killer:  story("TestAboutToExpire", expiring),
+		},
+		{
+			Name: "late-records-count-as-applied", Design: "3.3",
+			Mistake: "speed stores that it has applied a record that the stream may have dropped since speed began it",
+			Edits: []Edit{{appliedFile, `first > 0 && !kept.late[kept.sequences[first-1]]`,
+				`first > 0 && kept.sequences[first-1] != ""`}},
+			Killer: story("TestAboutToExpire", expiring),
 		},
 		{
 			Name: "one-probe-for-ever", Design: "3.1",

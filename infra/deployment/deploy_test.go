@@ -144,7 +144,7 @@ func TestRefusedBefore(t *testing.T) {
 			"Slot=1m0s: the archive of stack shop has Slot=5m0s, which never changes"},
 		{"layout", types.StackStatusUpdateComplete, parameter("Layout", "2"),
 			"Layout=2: stack shop has Layout=1, which never changes"},
-		{"lanes", types.StackStatusUpdateComplete, parameter("Lanes", "8"), "has Lanes=4, which never changes"},
+		{"lanes", types.StackStatusUpdateComplete, parameter("Lanes", "8"), "has Lanes=1, which never changes"},
 		{"dedupe window", types.StackStatusUpdateComplete, parameter("DedupeWindow", "48h"), "has DedupeWindow=24h0m0s"},
 		{"speed window", types.StackStatusUpdateComplete, parameter("SpeedWindow", "2h"), "has SpeedWindow=1h0m0s"},
 		{"too many shards", types.StackStatusUpdateComplete, parameter("Shards", "5"),

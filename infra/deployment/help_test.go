@@ -73,7 +73,7 @@ func (c *cloud) deployed(status types.StackStatus, parameters, outputs map[strin
 	c.stack = &types.Stack{
 		StackName: aws.String("shop"), StackId: aws.String(stackID), StackStatus: status,
 	}
-	all := map[string]string{"Slot": "5m", "Lanes": "4", "DedupeWindow": "24h"}
+	all := map[string]string{"Slot": "5m", "Lanes": "1", "DedupeWindow": "24h"}
 	maps.Copy(all, parameters)
 	for name, value := range all {
 		c.stack.Parameters = append(c.stack.Parameters, types.Parameter{

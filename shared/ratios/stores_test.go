@@ -55,3 +55,7 @@ func (seen) After(context.Context, event.Lane, event.Sequence) ([]viewstore.Seen
 }
 
 func (seen) Newest(context.Context, event.Lane, func(viewstore.SeenItem) bool) error { return nil }
+
+func (seen) PutApplied(context.Context, viewstore.Applied) error { return nil }
+
+func (seen) NewestApplied(context.Context, event.Lane, func(viewstore.Applied) bool) error { return nil }

@@ -51,8 +51,8 @@ func TestExpiredUnread(t *testing.T) {
 }
 
 // TestExpiredHalfApplied lets records leave the stream that speed has stored as seen, but could not apply. The receipts
-// must not pass for delivered events: once it is certain that nobody brings the events, the Kappa view says that it lacks
-// them.
+// must not pass for delivered events: once it is certain that nobody brings the events, the Kappa view says that it
+// lacks them.
 func TestExpiredHalfApplied(t *testing.T) {
 	ctx := context.Background()
 	w := life{kappaServes(t).World, deliverAll}
@@ -92,9 +92,9 @@ func TestExpiredHalfApplied(t *testing.T) {
 	}
 }
 
-// TestAboutToExpire delivers records that the stream is about to drop. Speed must not begin one: the stream could drop it
-// while speed works, and receipts would then keep the sweep from bringing its events back. It applies what it has begun
-// before, but must not store that it did: the stream may have dropped the record by now.
+// TestAboutToExpire delivers records that the stream is about to drop. Speed must not begin one: the stream could drop
+// it while speed works, and receipts would then keep the sweep from bringing its events back. It applies what it has
+// begun before, but must not store that it did: the stream may have dropped the record by now.
 func TestAboutToExpire(t *testing.T) {
 	for name, begun := range map[string]bool{"not begun": false, "begun before": true} {
 		t.Run(name, func(t *testing.T) {

@@ -46,8 +46,8 @@ func (s SeenItem) First() event.Sequence { return s.Records[0].Sequence }
 func (s SeenItem) Last() event.Sequence { return s.Records[len(s.Records)-1].Sequence }
 
 // Applied says that speed has applied every record of a lane from First to Last, those included, to every set of items
-// that is live. A seen item says only that speed has begun: should its records leave the stream before speed has applied
-// them, nobody delivers them again. Its name is the lane with the last and the first sequence number.
+// that is live. A seen item says only that speed has begun: should its records leave the stream before speed has
+// applied them, nobody delivers them again. Its name is the lane with the last and the first sequence number.
 //
 // Source: docs/design.md 3.3.
 type Applied struct {

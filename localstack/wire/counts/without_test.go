@@ -22,8 +22,10 @@ func (nothingSeen) Newest(context.Context, event.Lane, func(viewstore.SeenItem) 
 	return nil
 }
 
-func (nothingSeen) Since(context.Context, event.Lane, event.Millis) ([]viewstore.SeenItem, error) {
-	return nil, nil
+func (nothingSeen) PutApplied(context.Context, viewstore.Applied) error { return nil }
+
+func (nothingSeen) NewestApplied(context.Context, event.Lane, func(viewstore.Applied) bool) error {
+	return nil
 }
 
 // unlistedSpeed makes speed work without live keys.

@@ -52,7 +52,7 @@ import (
 
 // The settings are the template's defaults.
 const (
-	shards       = 4    // of a new on-demand stream: one lane each
+	shards       = 1    // one has the lane
 	batchRecords = 1000 // records per invocation of speed
 	atOnce       = 16
 )

@@ -53,6 +53,8 @@ func (h *history) drawExpiring(seed uint64) {
 	longer := max(s.active, s.standsTo.Sub(epoch)+s.maxStreamAge)
 	s.requestEvery = time.Duration(float64(s.requestEvery) * longer.Seconds() / s.active.Seconds())
 	s.active = longer
+	// In so long a time, batch may fall far behind. It then has many runs to make.
+	s.batchBound, s.sweptBound = s.batchBound+s.active, s.sweptBound+s.active
 	delete(s.outages, NotInvoked)
 }
 
@@ -221,8 +223,8 @@ func (h *history) checkHalved(r *record) {
 	}
 }
 
-// hasOnlyStream reports whether a generation gets a copy from the stream alone, and does not say that it lacks events of
-// the copy's run.
+// hasOnlyStream reports whether a generation gets a copy from the stream alone, and does not say that it lacks events
+// of the copy's run.
 func (h *history) hasOnlyStream(c *copyOf) bool {
 	return h.has(func(g lifecycle.Generation) bool {
 		return !g.HasBase() && g.IsKept() && g.LiveFrom <= c.object.slot && (g.Lacks == 0 || g.Lacks > c.object.run)
@@ -232,6 +234,8 @@ func (h *history) hasOnlyStream(c *copyOf) bool {
 // hasDoubts reports whether records with events of a generation's live half have expired after speed had begun them.
 func (h *history) hasDoubts(g *generation) bool {
 	return h.forgets && slices.ContainsFunc(h.identities, func(e *identity) bool {
-		return slices.ContainsFunc(e.positions, func(p *position) bool { return p.record.expired && p.object.slot >= g.live })
+		return slices.ContainsFunc(e.positions, func(p *position) bool {
+			return p.record.expired && p.object.slot >= g.live
+		})
 	})
 }

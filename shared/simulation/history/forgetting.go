@@ -154,7 +154,8 @@ func (h *history) isLacked(e *identity) bool {
 	if g == nil || g.lacks == 0 {
 		return false
 	}
-	return !slices.ContainsFunc(e.positions, func(p *position) bool { return h.isCertain(p) && p.object.slot >= g.live }) &&
+	has := func(p *position) bool { return h.isCertain(p) && p.object.slot >= g.live }
+	return !slices.ContainsFunc(e.positions, has) &&
 		!slices.ContainsFunc(e.copies, func(c *copyOf) bool { return h.isReplayed(c, g) })
 }
 

@@ -160,9 +160,9 @@ func TestEngines(t *testing.T) {
 	}
 }
 
-// TestExpiring plays histories in which speed stands still for longer than the stream keeps its records. What the stream
-// drops must come back: through batch, and where a view has the stream alone, through the sweep; or the view says that it
-// lacks events.
+// TestExpiring plays histories in which speed stands still for longer than the stream keeps its records. What the
+// stream drops must come back: through batch, and where a view has the stream alone, through the sweep; or the view
+// says that it lacks events.
 func TestExpiring(t *testing.T) {
 	var (
 		lock   sync.Mutex

@@ -19,39 +19,6 @@ func equivalent() []Mutant {
 				"late object, like any put in flight. The check before the put only keeps that flight shorter than the lookback",
 		},
 		{
-			Name: "seen-after-items", Design: "3.3",
-			Mistake: "speed writes the seen item after the speed items, before it reports the records done",
-			Edits: []Edit{
-				{seenFile, `	if err := s.record(ctx, m, old, lane, own); err != nil {
-		m.forget() // the store may or may not hold these records
-		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
-	}
-`, `	for _, r := range own {
-		m.addRecord(r)
-		if old != nil {
-			old.addRecord(r)
-		}
-	}
-`},
-				{speedFile, `	return lowest, errors.Join(all...)
-`, `	m := s.lanes.of(lane)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	own := s.identify(batch, kept)
-	m.forget()
-	m.begin(0, s.Layout.SpeedWindow)
-	if err := s.record(ctx, m, nil, lane, own); err != nil {
-		m.forget()
-		return 0, err
-	}
-	m.forget()
-	return lowest, errors.Join(all...)
-`},
-			},
-			Equivalent: "it suffices that the seen item is durable before the records are reported done: until then they come " +
-				"again, at the same positions, and no later record of the lane comes",
-		},
-		{
 			Name: "folds-covered-slots", Design: "3.3",
 			Mistake:    "speed folds slots that batch has covered",
 			Edits:      []Edit{{liveFile, `from: g.SpeedFrom(),`, `from: g.LiveFrom,`}},

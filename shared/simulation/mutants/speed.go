@@ -245,7 +245,8 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "no-duplicates-in-speed", Design: "3.5",
 			Mistake: "speed does not remember the records that it has seen",
-			Edits:   []Edit{{seenFile, `			duplicate[row] = !r.fresh[i] &&`, `			duplicate[row] = row < 0 && !r.fresh[i] &&`}},
+			Edits: []Edit{{seenFile, `			duplicate[row] = passedOver || !r.fresh[i] &&`,
+				`			duplicate[row] = passedOver || row < 0 && !r.fresh[i] &&`}},
 		},
 		{
 			Name: "done-before-seen", Design: "3.5",
@@ -307,23 +308,17 @@ func ofDuplicates() []Mutant {
 			Name: "redelivered-is-duplicate", Design: "3.5",
 			Mistake: "an event is a duplicate if it was seen, even at its own position",
 			Edits: []Edit{
-				{seenFile, `	if err := s.record(ctx, m, old, lane, own); err != nil {
+				{seenFile, `	if err := s.record(ctx, m, old, lane, begun); err != nil {
 		m.forget() // the store may or may not hold these records
-		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
+		return nil, 0, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
 `, ``},
-				{seenFile, `			at.line++
-		}
-	}
-	return duplicate, nil
-`, `			at.line++
-		}
-	}
-	if err := s.record(ctx, m, old, lane, own); err != nil {
+				{seenFile, `	return duplicate, passed, nil
+`, `	if err := s.record(ctx, m, old, lane, begun); err != nil {
 		m.forget() // the store may or may not hold these records
-		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
+		return nil, 0, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
-	return duplicate, nil
+	return duplicate, passed, nil
 `},
 				{memoryFile, `e.before(at) && `, `e.compare(at) <= 0 && `},
 			},

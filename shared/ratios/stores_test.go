@@ -58,4 +58,6 @@ func (seen) Newest(context.Context, event.Lane, func(viewstore.SeenItem) bool) e
 
 func (seen) PutApplied(context.Context, viewstore.Applied) error { return nil }
 
-func (seen) NewestApplied(context.Context, event.Lane, func(viewstore.Applied) bool) error { return nil }
+func (seen) NewestApplied(context.Context, event.Lane, func(viewstore.Applied) bool) error {
+	return nil
+}

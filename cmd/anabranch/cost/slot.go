@@ -113,8 +113,15 @@ func (f *folding) list(touched item, listed map[item]bool, fresh map[item]int) {
 	}
 }
 
-// seenUnits returns the write units of the seen items of one invocation per reader: one item for each lane.
+// seenUnits returns the write units of the seen items of one invocation per reader: one item for each lane. With a
+// Kappa view, speed also notes for each lane what it has applied.
 func (f *folding) seenUnits(rows []int32) (units float64) {
+	notes := 0.0
+	for program := range f.Programs {
+		if !f.hasBase(program) {
+			notes = 1
+		}
+	}
 	for _, some := range f.byLane(rows, true) {
 		bytes, request := itemHead, -1
 		for _, row := range some {
@@ -123,7 +130,7 @@ func (f *folding) seenUnits(rows []int32) (units float64) {
 			}
 			bytes += identity
 		}
-		units += math.Ceil(float64(bytes) / unit)
+		units += math.Ceil(float64(bytes)/unit) + notes
 	}
 	return units
 }

@@ -17,7 +17,7 @@ import (
 func TestMemoryIsGivenBack(t *testing.T) {
 	s := settings(t, t.TempDir())
 	s.Slot, s.SealDelay, s.SweepAfter = time.Second, 600*time.Millisecond, 100*time.Millisecond
-	s.SpeedWindow, s.StreamRetention, s.LongestInvocation = time.Second, time.Second, time.Second
+	s.SpeedWindow, s.StreamRetention, s.LongestInvocation = time.Second, time.Second, time.Millisecond
 	opened, err := dev.Open(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)

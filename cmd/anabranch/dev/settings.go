@@ -26,8 +26,9 @@ type Settings struct {
 // stream and queue do not outlive it, and where it sweeps sooner because somebody watches. Fit completes them.
 func Default() setting.All {
 	s := setting.Default()
-	s.Lanes = 4    // several, as a larger stack has
-	s.LeaseFor = 0 // one process does everything
+	s.Lanes = 4                           // several, as a larger stack has
+	s.LeaseFor = 0                        // one process does everything
+	s.LongestInvocation = 5 * time.Minute // speed gives up a batch long before
 	s.ClockMargin, s.ClockUnit = 0, 0
 	s.StreamRetention, s.QueueRetention = 10*time.Minute, 0 // the stream delivers within seconds
 	s.PublishTime, s.ConfirmWithin, s.SweepAfter = time.Second, time.Second, time.Minute

@@ -53,7 +53,8 @@ type receipts struct {
 	read event.Millis        // the last arrival among all requests found
 
 	// Where a view has nothing but what speed brings:
-	proven  bool // the lane's events must be applied, not only begun
+	proven  bool         // the lane's events must be applied, not only begun
+	from    event.Millis // those that arrived at this instant or later; speed notes nothing of others
 	applied []viewstore.Applied
 	met     []*open // those requests whose receipts are all there
 	begun   map[event.Identity]bool
@@ -70,7 +71,8 @@ type open struct {
 func (r *receipts) take(item viewstore.SeenItem) bool {
 	for _, record := range item.Records {
 		r.read = max(r.read, event.ArrivalOf(record.Request))
-		if r.proven && !slices.ContainsFunc(r.applied, func(a viewstore.Applied) bool { return a.Covers(record.Sequence) }) {
+		covers := func(a viewstore.Applied) bool { return a.Covers(record.Sequence) }
+		if r.proven && event.ArrivalOf(record.Request) >= r.from && !slices.ContainsFunc(r.applied, covers) {
 			for _, identity := range record.Identities {
 				r.begun[identity] = true
 			}
@@ -199,7 +201,7 @@ func wantedOf(m runs.Manifest, proven slot.Slot) (map[int]*receipts, []lacking, 
 		objects[place] = lacking{key: object.Key, arrival: event.ArrivalOf(request)}
 		for _, l := range object.Lanes {
 			if all[l.Lane] == nil {
-				all[l.Lane] = &receipts{open: map[ulid.ULID]*open{}}
+				all[l.Lane] = &receipts{open: map[ulid.ULID]*open{}, from: proven.Millis()}
 			}
 			all[l.Lane].proven = all[l.Lane].proven || at >= proven
 			all[l.Lane].open[request] = &open{place: place, events: l.Events, proven: at >= proven}

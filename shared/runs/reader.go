@@ -31,17 +31,22 @@ type Reader struct {
 	Parallel runner.Runner // gets several objects at once, and finds duplicates
 }
 
-// step is the number of runs that one request asks for.
-const step = 256
+// RunsDownTo first asks for firstRuns runs, and for twice as many with each further request, up to mostRuns. A tick that
+// finds nothing new needs a few runs, and the search for duplicates those of a day.
+const (
+	firstRuns = 16
+	mostRuns  = 256
+)
 
 // RunsDownTo reads runs from number from downwards as long as while returns true, and returns them in ascending order.
 // With from 0 it returns none. Errors: those of the catalog.
 func (r Reader) RunsDownTo(ctx context.Context, from uint64, while func(lifecycle.Run) bool) ([]lifecycle.Run, error) {
 	var parts [][]lifecycle.Run // the last runs first
-	for to := from; to > 0; {
+	size := uint64(firstRuns)
+	for to := from; to > 0; size = min(2*size, mostRuns) {
 		first := uint64(1)
-		if to > step {
-			first = to - step + 1
+		if to > size {
+			first = to - size + 1
 		}
 		part, err := r.Catalog.Runs(ctx, first, to)
 		if err != nil {

@@ -95,15 +95,15 @@ func TestDown(t *testing.T) {
 		{head: 1, from: 1, first: 1, steps: 1},
 		{head: 1, from: 1, above: 1, steps: 1},
 		{head: 3, from: 2, first: 1, steps: 1},
-		{head: 255, from: 255, first: 1, steps: 1},
-		{head: 256, from: 256, first: 1, steps: 1},
-		{head: 257, from: 257, first: 1, steps: 2},
-		{head: 257, from: 257, above: 1, first: 2, steps: 2},
-		{head: 257, from: 257, above: 2, first: 3, steps: 1},
+		{head: 16, from: 16, first: 1, steps: 1},
+		{head: 17, from: 17, first: 1, steps: 2},
+		{head: 48, from: 48, first: 1, steps: 2},
+		{head: 49, from: 49, above: 1, first: 2, steps: 3},
+		{head: 49, from: 49, above: 2, first: 3, steps: 2},
 		{head: 257, from: 257, above: 257, steps: 1},
-		{head: 512, from: 512, above: 256, first: 257, steps: 2},
-		{head: 600, from: 513, first: 1, steps: 3},
-		{head: 300, from: 700, above: 100, first: 101, steps: 3},
+		{head: 512, from: 512, above: 256, first: 257, steps: 5},
+		{head: 800, from: 753, first: 1, steps: 7},
+		{head: 300, from: 700, above: 100, first: 101, steps: 6},
 	} {
 		t.Run(fmt.Sprintf("%d of %d beyond %d", c.from, c.head, c.above), func(t *testing.T) {
 			s := newStores()
@@ -142,7 +142,7 @@ func TestDownFails(t *testing.T) {
 		return memory.Fault{}
 	}
 	got, err := s.reader().RunsDownTo(ctx, 257, func(lifecycle.Run) bool { return true })
-	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "runs 1 to 1:") || got != nil {
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "runs 210 to 241:") || got != nil {
 		t.Errorf("%d runs, error %v", len(got), err)
 	}
 }

@@ -33,7 +33,7 @@ func TestRules(t *testing.T) {
 	launchtest.New(t)
 	for _, c := range []struct{ name, value, part string }{
 		{"REPLAY_BYTES", "0", "REPLAY_BYTES=0: must be at least 1"},
-		{"STREAM_RETENTION", "0s", "STREAM_RETENTION=0s: must be above 0"},
+		{"STREAM_RETENTION", "0s", "STREAM_RETENTION=0s: must be above 16m0s"},
 		{"REQUIRE_APPROVAL", "yes", "REQUIRE_APPROVAL"},
 		{"LANES", "0", "LANES=0"},
 	} {

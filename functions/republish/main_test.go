@@ -36,7 +36,7 @@ func TestMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const body = `{"object":"events/dt=2026-11-22/slot=211500/01JD8Z6B1QZ0W6V3T5YJ9K4M2N.ndjson.zst","lanes":["1.4.0"]}`
+	const body = `{"object":"events/dt=2026-11-22/slot=211500/01JD8Z6B1QZ0W6V3T5YJ9K4M2N.ndjson.zst","lanes":["1.1.0"]}`
 	answer, err := launchtest.Invoke[events.SQSEventResponse](t, f,
 		events.SQSEvent{Records: []events.SQSMessage{{MessageId: "m", Body: body}}})
 	if err != nil {

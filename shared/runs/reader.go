@@ -31,8 +31,8 @@ type Reader struct {
 	Parallel runner.Runner // gets several objects at once, and finds duplicates
 }
 
-// RunsDownTo first asks for firstRuns runs, and for twice as many with each further request, up to mostRuns. A tick that
-// finds nothing new needs a few runs, and the search for duplicates those of a day.
+// RunsDownTo first asks for firstRuns runs, and for twice as many with each further request, up to mostRuns. A tick
+// that finds nothing new needs a few runs, and the search for duplicates those of a day.
 const (
 	firstRuns = 16
 	mostRuns  = 256

@@ -169,6 +169,7 @@ func (h *history) noteDone(records []stream.Record) {
 		if d := h.delivered[r.Sequence]; d.done == 0 {
 			d.done = h.step
 			h.checkRetention(d.put)
+			h.setUnsure(d, false)
 			if h.isPassedOver(d) {
 				h.count(PassedOver)
 				h.expireRecord(d)

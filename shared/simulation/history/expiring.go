@@ -162,7 +162,22 @@ func (h *history) noteBegun(item viewstore.SeenItem) {
 	for _, r := range item.Records {
 		if d := h.delivered[r.Sequence]; d != nil {
 			d.begun = true
+			h.setUnsure(d, false)
 		}
+	}
+	for sequence, d := range h.delivered {
+		if d.lane == item.Lane.String() && d.done == 0 && sequence.Compare(item.Last()) < 0 && h.isPassedOver(d) {
+			h.setUnsure(d, true)
+		}
+	}
+}
+
+// setUnsure says whether an invocation that has not ended may have passed a record over. Later records of the
+// invocation may be in items already.
+func (h *history) setUnsure(r *record, unsure bool) {
+	if r.unsure != unsure {
+		r.unsure = unsure
+		h.recountAll(r)
 	}
 }
 
@@ -183,9 +198,9 @@ func (h *history) withdraw(p *position) {
 	})
 }
 
-// isUnknown reports whether an expired record may have been begun after it expired, or not at all. Until that is known,
-// both its positions and later ones may count.
-func (r *record) isUnknown() bool { return r.expired && !r.halved }
+// isUnknown reports whether a record may have been begun or not: it is unsure, or it has expired, and may have been
+// begun after that. Until it is known, both its positions and later ones may count.
+func (r *record) isUnknown() bool { return r.unsure || r.expired && !r.halved }
 
 // isCertain reports whether a position counts and its record did not expire.
 func (h *history) isCertain(p *position) bool {

@@ -129,6 +129,7 @@ type record struct {
 	applied bool          // speed has stored that it has applied it
 	expired bool          // it left the stream before speed had reported it as applied
 	halved  bool          // it was begun when it expired
+	unsure  bool          // an invocation that has not ended may have passed it over
 }
 
 // position is one line of a record.

@@ -168,6 +168,7 @@ func (c *console) explain(u send.Unlike) {
 	c.line("    %s", u.Looks.How)
 	if strings.Contains(u.Looks.How, "source:") {
 		c.line("Choose source and type, and add time: $e.FIELD if a field has the time of the event (RFC 3339).")
+		c.line("Give every file another source, such as one with its date: an event counts once by source and id.")
 	}
 	if strings.Contains(u.Looks.How, "jq ") {
 		c.line("(jq before version 1.7 rounds long numbers.)")

@@ -290,7 +290,7 @@ func TestSendOtherForms(t *testing.T) {
 			path := file(t, name, []byte(c.text))
 			s.do(t, exitRejected, "send", path, "--url", server.URL)
 			says(t, &s.err, path+" looks like "+c.like, strings.NewReplacer("FILE", path, "NAME", path).Replace(c.how))
-			if server.asked() > 1 || strings.Count(s.err.String(), "\n") > 9 {
+			if server.asked() > 1 || strings.Count(s.err.String(), "\n") > 10 {
 				t.Errorf("%d requests:\n%s", server.asked(), &s.err)
 			}
 			if strings.Count(c.text, "\n") > 500 {

@@ -138,14 +138,22 @@ func checkStep(p *view.Program, step calendar.Step) string {
 	return ""
 }
 
+// divisor returns the greatest common divisor of two lengths; b may be 0 or less.
+func divisor(a, b time.Duration) time.Duration {
+	for b = b.Abs(); b != 0; {
+		a, b = b, a%b
+	}
+	return a
+}
+
 // inside returns the error for a step that begins inside a window: which one, and what would do.
 func (r Reader) inside(at span, cut time.Time) error {
 	w := r.Program.FirstWindowFrom(cut) - 1
 	start, length := r.Program.Start(w), r.Program.Definition.Window
-	fit := cut.Sub(start)
-	for rest := length % fit; rest != 0; {
-		fit, rest = rest, fit%rest
-	}
+	fit := divisor(length, cut.Sub(start))
+	_, offset := cut.In(at.step.Zone).Zone()
+	_, other := cut.AddDate(0, 6, 0).In(at.step.Zone).Zone() // of the other half of the year, where the clock changes
+	fit = divisor(fit, time.Duration(offset-other)*time.Second)
 	remedy := fmt.Sprintf("a view with windows of %s would do", view.WriteWindow(fit))
 	name := "step"
 	if at.step.Zone.String() != "UTC" && length <= 24*time.Hour {

@@ -66,10 +66,12 @@ func (l Load) check(m Measured) error {
 	switch {
 	case l.Shards > 0 && need > l.Shards:
 		return fmt.Errorf("--shards=%d: too few for %.0f records and %.0f KB a second: a shard carries 1,000 records and "+
-			"1,024 KB, so use at least %d, or more events a request", l.Shards, records, bytes/1024, need)
+			"1,024 KB, and one lane; use at least --shards=%d --lanes=%[4]d, or more events a request", l.Shards, records,
+			bytes/1024, need)
 	case need > l.Lanes:
 		return fmt.Errorf("--lanes=%d: too few for %.0f records and %.0f KB a second: one shard carries a lane, which is "+
-			"1,000 records and 1,024 KB, so use at least %d, or more events a request", l.Lanes, records, bytes/1024, need)
+			"1,000 records and 1,024 KB; use at least --lanes=%d, or more events a request", l.Lanes, records, bytes/1024,
+			need)
 	case l.Shards > l.Lanes:
 		return fmt.Errorf("--shards=%d: more than --lanes=%d: one shard carries a whole lane, so the others would be idle",
 			l.Shards, l.Lanes)

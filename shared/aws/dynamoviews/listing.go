@@ -44,8 +44,11 @@ func listKeys[S ~string](
 	if in.To != "" {
 		r.To = table.Binary(appendWhole(nil, in.To)) // it comes before all items of To
 	}
-	r.Limit = int32(min(in.Limit, maxTogether))
-	for {
+	for few := true; ; {
+		r.Limit = 1
+		if few {
+			r.Limit = int32(min(in.Limit-len(keys), maxTogether))
+		}
 		before := len(keys)
 		stored, last, err := t.Part(ctx, r)
 		if err == nil {
@@ -57,13 +60,14 @@ func listKeys[S ~string](
 		if len(keys) >= in.Limit || last == nil {
 			return keys[:min(len(keys), in.Limit)], nil
 		}
-		r.Limit = int32(min(in.Limit-len(keys), maxTogether))
-		if len(stored) > fewItems*(len(keys)-before) {
-			r.Limit = 1
-		}
-		if end := keys[len(keys)-1]; in.Down {
+		few = few && len(stored) <= fewItems*(len(keys)-before)
+		end := keys[len(keys)-1]
+		switch {
+		case in.Down && end == "":
+			return keys, nil // no key is smaller, and DynamoDB refuses an empty bound
+		case in.Down:
 			r.To = table.Binary(appendKey(nil, end))
-		} else {
+		default:
 			r.From = table.Binary(appendBehind(nil, end))
 		}
 	}

@@ -289,6 +289,42 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestKeysReadOneItemEach checks that a list, once it has met a key with many items, reads one item of each further
+// key,
+// and that it ends at the empty key, below which DynamoDB takes no bound.
+func TestKeysReadOneItemEach(t *testing.T) {
+	items := func(key view.Key, n int) string {
+		var all []string
+		for page := range n {
+			item := dynamoviews.EncodeBaseKey(viewstore.BaseKey{Generation: "g", Key: key, Page: view.Page(page)})
+			all = append(all, `{"pk":`+b64(string(bytesOf(item, "pk")))+`,"sk":`+b64(string(bytesOf(item, "sk")))+`}`)
+		}
+		return strings.Join(all, ",")
+	}
+	answer := func(key view.Key, n int) awstest.Answer {
+		return awstest.JSON(`{"Items":[` + items(key, n) + `],"LastEvaluatedKey":` + items(key, 1) + `}`)
+	}
+	var same []view.Key // of one shard
+	for n := 0; len(same) < 3; n++ {
+		if key := view.Key(fmt.Sprintf("%04d", n)); viewstore.ShardOf(key) == viewstore.ShardOf("") {
+			same = append(same, key)
+		}
+	}
+	wire, dynamo := client(t, answer(same[2], 9), answer(same[1], 1), answer(same[0], 1), answer("", 1))
+	in := viewstore.KeyRange{Down: true, Limit: 7}
+	keys, err := dynamoviews.NewBase(dynamo, "items").Keys(t.Context(), "g", viewstore.ShardOf(""), in)
+	if err != nil || len(keys) != 4 {
+		t.Fatalf("keys %q, %v", keys, err)
+	}
+	var limits []any
+	for _, r := range wire.Requests() {
+		limits = append(limits, r.JSON(t)["Limit"])
+	}
+	if got := fmt.Sprint(limits...); got != "7 1 1 1" {
+		t.Errorf("the requests ask for %s items", got)
+	}
+}
+
 // TestLiveKeys checks the bytes of live keys: their slot and name as sort key, in the shard of the name.
 func TestLiveKeys(t *testing.T) {
 	wire, dynamo := client(t, done)

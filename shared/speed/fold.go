@@ -23,7 +23,7 @@ type considered struct {
 	ends      []int // ends[i] is the number of rows in records 0 to i
 
 	identities []event.Identity        // of the rows; replay has others
-	late       map[event.Sequence]bool // see lateOnes
+	late       map[event.Sequence]bool // passed over, or begun before: see olderThan
 }
 
 // after returns the first row of the records above an applied position.

@@ -156,7 +156,7 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 	if err != nil {
 		return 0, err // applied positions would pass a record that was not considered, so the whole lane waits for it
 	}
-	kept.late = s.lateOnes(l.records)
+	kept.late = s.olderThan(l.records, s.BeginWithin)
 	duplicate, passed, err := s.dropSeen(ctx, lane, batch, kept)
 	if err != nil {
 		return 0, err // a record that may not be stored as seen must not be considered
@@ -178,7 +178,7 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 			all = append(all, err)
 		}
 	}
-	if err := s.putApplied(ctx, lane, live, kept, lowest); err != nil {
+	if err := s.putApplied(ctx, lane, live, l.records[:lowest]); err != nil {
 		return 0, err
 	}
 	return lowest, errors.Join(all...)

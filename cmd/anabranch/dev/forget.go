@@ -32,6 +32,12 @@ func (s seen) Put(ctx context.Context, item viewstore.SeenItem) error {
 	return s.Seen.Put(ctx, item)
 }
 
+// PutApplied implements viewstore.Seen.
+func (s seen) PutApplied(ctx context.Context, applied viewstore.Applied) error {
+	applied.Expires = viewstore.NeverExpires
+	return s.Seen.PutApplied(ctx, applied)
+}
+
 // forget removes from memory what nobody reads any more.
 func (s *Server) forget(ctx context.Context) {
 	now := time.Now()

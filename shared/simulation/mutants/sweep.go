@@ -83,21 +83,21 @@ func ofSweep() []Mutant {
 		{
 			Name: "applied-whatever-failed", Design: "3.3",
 			Mistake: "speed stores that it has applied records, although it failed to",
-			Edits: []Edit{{"shared/speed/speed.go", `s.putApplied(ctx, lane, live, kept, lowest)`,
-				`s.putApplied(ctx, lane, live, kept, len(l.records))`}},
+			Edits: []Edit{{"shared/speed/speed.go", `s.putApplied(ctx, lane, live, l.records[:lowest])`,
+				`s.putApplied(ctx, lane, live, l.records)`}},
 			Killer: story("TestExpiredHalfApplied", expiring),
 		},
 		{
 			Name: "late-records-are-begun", Design: "3.3",
 			Mistake: "speed begins records that the stream is about to drop",
-			Edits:   []Edit{{appliedFile, `		late[r.Sequence] = true`, `		late[""] = true`}},
+			Edits:   []Edit{{appliedFile, `		older[r.Sequence] = true`, `		older[""] = true`}},
 			Killer:  story("TestAboutToExpire", expiring),
 		},
 		{
 			Name: "late-records-count-as-applied", Design: "3.3",
 			Mistake: "speed stores that it has applied a record that the stream may have dropped since speed began it",
-			Edits: []Edit{{appliedFile, `first > 0 && !kept.late[kept.sequences[first-1]]`,
-				`first > 0 && kept.sequences[first-1] != ""`}},
+			Edits: []Edit{{appliedFile, `first > 0 && !uncertain[applied[first-1].Sequence]`,
+				`first > 0 && (uncertain == nil || first > 0)`}},
 			Killer: story("TestAboutToExpire", expiring),
 		},
 		{

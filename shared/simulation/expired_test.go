@@ -129,3 +129,39 @@ func TestAboutToExpire(t *testing.T) {
 		})
 	}
 }
+
+// TestPassedOverByAnotherClock delivers a record twice that is almost too old. A function whose clock is ahead passes it
+// over, and applies a later record. Then a function whose clock is behind begins it, and the items skip it. That must
+// not pass for an event that is applied.
+func TestPassedOverByAnotherClock(t *testing.T) {
+	ctx, margin := context.Background(), simulation.Settings().ClockMargin
+	w := life{kappaServes(t).World, deliverAll}
+	if err := steps(w.deliver, send(31, 3100, 20))(w.World); err != nil {
+		t.Fatal(err)
+	}
+	w.Wait(simulation.Settings().BeginWithin() + margin/2)
+	if err := send(32, 3200, 20)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	for _, off := range []time.Duration{margin / 2, -margin} {
+		w.Restart()
+		w.Speed.Now = func() time.Time { return w.Clock.Add(off) }
+		if err := w.deliver(w.World); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Restart()
+	drop(t, w.World)
+	if err := steps(wait(time.Minute), tick)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	sweepFully(t, w)
+	if err := check(w.World); err == nil {
+		t.Error("no event is missing, so the test tests nothing")
+	}
+	head, err := w.Catalog.Head(ctx)
+	swept, sweptErr := w.Catalog.Swept(ctx)
+	if err := errors.Join(err, sweptErr); err != nil || swept >= head.N {
+		t.Errorf("run %d of %d is swept, error %v; want the sweep to wait for the events", swept, head.N, err)
+	}
+}

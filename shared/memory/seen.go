@@ -57,7 +57,9 @@ func (s *Seen) Trim(before time.Time) {
 		s.items[lane] = slices.DeleteFunc(all, func(old *seenItem) bool { return old.recorded.Time().Before(before) })
 	}
 	for lane, all := range s.applied {
-		s.applied[lane] = slices.DeleteFunc(all, func(old viewstore.Applied) bool { return old.Recorded.Time().Before(before) })
+		s.applied[lane] = slices.DeleteFunc(all, func(old viewstore.Applied) bool {
+			return old.Recorded.Time().Before(before)
+		})
 	}
 }
 

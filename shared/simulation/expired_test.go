@@ -131,8 +131,8 @@ func TestAboutToExpire(t *testing.T) {
 }
 
 // TestPassedOverByAnotherClock delivers a record twice that is almost too old. A function whose clock is ahead passes
-// it over, and applies a later record. Then a function whose clock is behind begins it, and the items skip it. That must
-// not pass for an event that is applied.
+// it over, and applies a later record. Then a function whose clock is behind begins it, and the items skip it. That
+// must not pass for an event that is applied.
 func TestPassedOverByAnotherClock(t *testing.T) {
 	ctx, margin := context.Background(), simulation.Settings().ClockMargin
 	w := life{kappaServes(t).World, deliverAll}

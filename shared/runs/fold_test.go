@@ -109,7 +109,7 @@ func TestFolder(t *testing.T) {
 // TestFoldMemory checks that a fold takes about as much memory for many views as for one, and for many small objects as
 // for few large ones. A slot of requests with one event each must fit into batch's function.
 func TestFoldMemory(t *testing.T) {
-	const events, most = 20_000, 64 << 20
+	const events, most = 20_000, 80 << 20
 	for _, c := range []struct{ views, inObject int }{{1, 1}, {8, 1}, {20, 1000}} {
 		var all []view.Definition
 		for i := range c.views {

@@ -102,8 +102,9 @@ func (r *ranges) bounds(length slot.Length, from archive.Key, to slot.Slot, n, p
 	bounds := []archive.Key{from}
 	for len(bounds) <= n && r.next < r.end {
 		r.next = min(r.next+max(width, 1), r.end)
-		// A key may name another slot than its request's arrival says. Then the bound sorts before what was listed.
-		bounds = append(bounds, max(from, archive.ArrivalKey(length, r.next)))
+		// A key may name another slot than its request's arrival says. Then the bound sorts before what was listed. And if
+		// to is inside a slot of this length, the bound sorts after its key.
+		bounds = append(bounds, min(max(from, archive.ArrivalKey(length, r.next)), archive.SlotKey(to)))
 	}
 	if r.next >= r.end {
 		bounds = append(bounds[:max(1, len(bounds)-1)], archive.SlotKey(to))

@@ -10,7 +10,7 @@ import (
 const (
 	shortEvents = 300_000
 	shortRounds = 5
-	shortTries  = 4 // the most measurements of so many rounds
+	shortTries  = 8 // the most measurements of so many rounds
 
 	// mostOverDecode is the most processor time that a rebuild may take, in that of decoding alone: the 3.8 that the
 	// project wants to keep, and a fifth more for what else a machine does.

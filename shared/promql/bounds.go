@@ -86,7 +86,7 @@ var errLate = errors.New("the question takes too long")
 // and a caller may give up: both are no fault of the question.
 func isLate(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errLate) }
 
-// mostSelectors is the maximum number of different selectors of a list. Each may read the directories of all views.
+// mostSelectors is the maximum number of different selectors of a list. Each may list the keys of all views.
 const mostSelectors = 20
 
 // checkQuestion refuses what can be refused before the expression is read. Errors: ErrBadQuestion, *Refusal.

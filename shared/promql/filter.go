@@ -62,7 +62,7 @@ func (m metric) filterOf(matchers []*labels.Matcher) (f filter, ok bool) {
 }
 
 // listed returns the values that a matcher lists; nil if it accepts others too. The empty value also stands for a label
-// that is absent, and is left to the directory.
+// that is absent, and is left to the list of keys.
 func listed(m *labels.Matcher) []string {
 	values := m.SetMatches()
 	if m.Type == labels.MatchEqual {

@@ -11,7 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/serving"
 )
 
-// lister collects what the directories of keys list.
+// lister collects the keys of views.
 type lister struct {
 	*API
 	limit    int
@@ -97,7 +97,7 @@ func (m metric) hasSmaller(label string, matchers Matchers) bool {
 	return ok && plan != m.subset || m.kind != exact // one metric of a subset is enough, and each has this one
 }
 
-// eachKey calls do for each key of a metric's directory that the matchers accept, until do returns false.
+// eachKey calls do for each listed key of a metric that the matchers accept, until do returns false.
 func (l *lister) eachKey(ctx context.Context, m metric, matchers Matchers, do func(values []string) bool) error {
 	f, ok := m.filterOf(matchers)
 	if !ok {
@@ -149,5 +149,5 @@ func (l *lister) list(ctx context.Context, m metric, f filter) (keys [][]string,
 	return keys, nil
 }
 
-// mostLists bounds the calls of ListKeys for one list. Each looks at a part of the directory.
+// mostLists bounds the calls of ListKeys for one list. Each looks at a part of the keys.
 const mostLists = 5

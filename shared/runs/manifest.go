@@ -28,8 +28,7 @@ type ManifestObject struct {
 	Lanes []LaneEvents `json:"lanes,omitempty"`
 }
 
-// LaneEvents is the number of distinct events of an object in one lane. As in seen items, the lower half of the
-// identity distinguishes events.
+// LaneEvents is the number of distinct events of an object in one lane.
 type LaneEvents struct {
 	Lane   int `json:"lane"`
 	Events int `json:"events"`

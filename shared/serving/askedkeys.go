@@ -10,12 +10,12 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// mostLists bounds the calls of ListKeys of one question, each of which looks at a part of the directory.
+// mostLists bounds the calls of ListKeys of one question, each of which looks at a part of the keys.
 const mostLists = 5
 
 func (l Limits) mostKeys() int { return cmp.Or(l.MaxKeys, mostLooked) }
 
-// listKeys returns the keys that a question selects. last is the key after which a page of the directory continues; nil
+// listKeys returns the keys that a question selects. last is the key after which a page of the list continues; nil
 // where all keys are listed.
 func (r Reader) listKeys(ctx context.Context, q question) (keys []ListedKey, last *view.Key, err error) {
 	if q.named != nil {

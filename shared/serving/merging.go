@@ -62,7 +62,7 @@ func (m *merging) groupOf(values []string) *group {
 	for i, at := range m.by {
 		of[i] = values[at]
 	}
-	key := m.Program.KeyOf(m.subset, of) // with the subset, as keys of the directory: a cursor names one of either
+	key := m.Program.KeyOf(m.subset, of) // with the subset, as listed keys: a cursor names one of either
 	if known, ok := m.groups[key]; ok {
 		return known
 	}

@@ -55,7 +55,7 @@ type question struct {
 	subset     view.Subset // whose keys answer
 	fields     []string    // of the subset
 	by         []int       // places of the fields of a group among them
-	named      []ListedKey // the keys whose values the selection names; nil: the directory lists the keys
+	named      []ListedKey // the keys whose values the selection names; nil: the keys are listed
 	at         span
 	order      ordering
 	from       cursor
@@ -66,7 +66,7 @@ func (q question) namesAll() bool {
 	return !slices.ContainsFunc(q.fields, func(field string) bool { return len(q.Key[field]) == 0 })
 }
 
-// isPaged reports whether the directory lists the groups in their order, so that only the keys of one page are read. It
+// isPaged reports whether the list of keys has the groups in order, so that only the keys of one page are read. It
 // does not suffice for rows of the whole range with an open end: they begin and end where the rows of all groups do.
 func (q question) isPaged() bool {
 	isOpen := q.Whole && (q.From == nil || q.To == nil)

@@ -41,8 +41,7 @@ type Speed struct {
 
 	// Retain is how long an item lives after the end of its slot.
 	Retain time.Duration
-	// RetainSeen is how long a seen item lives: the longer of the retentions of stream and republish queue, plus the speed
-	// window.
+	// RetainSeen is how long a seen item lives: the sum of all that may delay a copy. See setting.All.RetainSeen.
 	RetainSeen time.Duration
 	// BeginWithin is how long after the stream took a record speed may begin to apply it. Later, the stream could drop the
 	// record while speed works.
